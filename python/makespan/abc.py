@@ -1,0 +1,66 @@
+"""What others may implement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+__all__ = ["RunOptions", "Strategy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a strategy decides about the runs of one workflow.
+
+    Parameters
+    ----------
+    executor
+        ``"serial"``: the calling thread alone, in program order. ``"threads"``: the calling thread and helpers, in the
+        order of the critical path.
+    stop_on_failure
+        Start nothing more after a failure; otherwise whatever does not depend on it still runs.
+
+    Examples
+    --------
+    >>> RunOptions(executor="threads")
+    RunOptions(executor='threads', stop_on_failure=True)
+    """
+
+    executor: Literal["serial", "threads"]
+    stop_on_failure: bool = True
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A policy for runs. Register one with `makespan.strategies.register`.
+
+    Examples
+    --------
+    >>> from makespan.strategies import SequentialStrategy
+    >>> isinstance(SequentialStrategy(), Strategy)
+    True
+    """
+
+    name: str
+    """What it is chosen by, and what results say."""
+
+    def options(self, *, n_nodes: int) -> RunOptions:
+        """Decide about the runs of a workflow.
+
+        Parameters
+        ----------
+        n_nodes
+            How many nodes the workflow has.
+
+        Returns
+        -------
+        options
+            The decision.
+
+        Examples
+        --------
+        >>> from makespan.strategies import SequentialStrategy
+        >>> SequentialStrategy().options(n_nodes=3).executor
+        'serial'
+        """
+        ...

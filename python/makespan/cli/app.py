@@ -1,0 +1,219 @@
+"""The commands, as typer sees them. What they decide stands in the modules beside this one."""
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import makespan as ms
+from makespan.cli import codes
+from makespan.cli import doctor as diagnosis
+from makespan.cli.arguments import UsageError, bind_arguments, parse_arguments, parse_target
+from makespan.cli.loading import (
+    FileFailedError,
+    Runnable,
+    find_workflow,
+    load_file,
+    signature_of,
+)
+from makespan.cli.progress import live_line
+from makespan.cli.summary import (
+    Comparison,
+    failure_json,
+    format_failures,
+    format_summary,
+    result_json,
+)
+from makespan.testing import first_difference
+
+__all__ = ["run_app"]
+
+app = typer.Typer(
+    name="makespan",
+    help="Run workflows of plain Python functions in less time.",
+    epilog=codes.HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def run_app(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    try:
+        app(args=list(arguments), prog_name="makespan")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else codes.EXIT_FAILED
+    except KeyboardInterrupt:
+        return codes.EXIT_INTERRUPTED
+    return codes.EXIT_OK
+
+
+def print_version(wanted: bool) -> None:
+    """Answer `--version` before anything else is looked at."""
+    if wanted:
+        typer.echo(diagnosis.version_line())
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print version and exit.", callback=print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Hold the options that stand before the command."""
+
+
+@app.command(epilog=codes.HELP)
+def run(
+    target: Annotated[str, typer.Argument(metavar="FILE.py:WORKFLOW", help="A file and the workflow in it.")],
+    arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arg",
+            metavar="NAME=VALUE",
+            help="A parameter of the workflow: a Python literal where it reads as one, "
+            "otherwise a string. May be given several times.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many steps run at once; by default all cores.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="How the run is decided.")] = "optimized",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")] = False,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Then run it as plain Python; print speed-up and equality."),
+    ] = False,
+) -> None:
+    """Run a workflow of a Python file, show its progress and say where the time went."""
+    try:
+        chosen = parse_target(target)
+        arguments = parse_arguments(arg or [])
+        workflow = find_workflow(load_file(chosen.file), chosen)
+        bind_arguments(signature_of(workflow), arguments)
+        check_strategy(strategy)
+    except UsageError as error:
+        complain(f"makespan: {error}")
+        raise typer.Exit(codes.EXIT_USAGE) from None
+    except FileFailedError as error:
+        complain(f"makespan: {error} raised while it was loaded")
+        traceback.print_exception(error.__cause__)
+        raise typer.Exit(codes.EXIT_FAILED) from None
+    except KeyboardInterrupt:
+        complain("makespan: interrupted")
+        raise typer.Exit(codes.EXIT_INTERRUPTED) from None
+    raise typer.Exit(carry_out(workflow, arguments, workers, strategy, as_json, compare))
+
+
+@app.command(help=diagnosis.HELP)
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help=diagnosis.HELP_JSON)] = False,
+) -> None:
+    """Print what a report of a problem should say about the machine."""
+    typer.echo(diagnosis.report(as_json=as_json))
+
+
+def carry_out(
+    workflow: Runnable,
+    arguments: dict[str, object],
+    workers: int | None,
+    strategy: str,
+    as_json: bool,
+    compare: bool,
+) -> int:
+    """Run, report, and return the exit code."""
+    try:
+        result, elapsed_s = run_watched(workflow, arguments, workers, strategy)
+        comparison = compare_serial(workflow, arguments, result, elapsed_s) if compare else None
+    except KeyboardInterrupt as interrupt:
+        complain("\n".join(["makespan: interrupted", *getattr(interrupt, "__notes__", ())]))
+        return codes.EXIT_INTERRUPTED
+    except ms.RunFailedError as error:
+        if as_json:
+            print(json.dumps(failure_json(error), indent=2))
+        complain(format_failures(error))
+        return codes.EXIT_FAILED
+    except ms.ExecutionException as error:
+        complain(f"makespan: {error}")
+        return codes.EXIT_FAILED
+    if as_json:
+        print(json.dumps(result_json(result, comparison), indent=2))
+    else:
+        show_rows(format_summary(result, comparison))
+    return codes.EXIT_FAILED if comparison is not None and not comparison.is_equal else codes.EXIT_OK
+
+
+def run_watched(
+    workflow: Runnable, arguments: dict[str, object], workers: int | None, strategy: str
+) -> tuple[ms.RunResult[object], float]:
+    """Run on an engine of its own, with the live line on standard error.
+
+    The seconds beside the result are those of the whole call, the body and the planning included.
+    """
+    progress = ms.Progress()
+    with (
+        ms.SequentialExecutionEngine(strategy=strategy, workers=workers) as engine,
+        progress,
+        live_line(Console(stderr=True), progress),
+    ):
+        start_s = time.perf_counter()
+        result = engine.run(workflow, **arguments)
+        return result, time.perf_counter() - start_s
+
+
+def compare_serial(
+    workflow: Runnable,
+    arguments: dict[str, object],
+    result: ms.RunResult[object],
+    elapsed_s: float,
+) -> Comparison:
+    """Run the workflow as plain Python. It comes second, so that a warm file cache is its gain."""
+    complain_if_terminal("now as plain Python, for the comparison …")
+    start_s = time.perf_counter()
+    serial: Callable[..., object] = workflow.serial
+    value = serial(**arguments)
+    serial_s = time.perf_counter() - start_s
+    is_equal = first_difference(result.value, value) is None
+    return Comparison(serial_s=serial_s, elapsed_s=elapsed_s, is_equal=is_equal)
+
+
+def check_strategy(name: str) -> None:
+    """Refuse an unknown strategy before anything runs."""
+    known = ms.strategies.names()
+    if name not in known:
+        raise UsageError(f"there is no strategy {name!r}: known are {', '.join(known)}")
+
+
+def show_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Print the summary; wrapped to the terminal, and in full where there is none."""
+    console = Console()
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows:
+        table.add_row(Text(name, style="bold"), Text(text))
+    if console.is_terminal:
+        console.print(table)
+        return
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(f"{name:<{width}}  {text}")
+
+
+def complain(text: str) -> None:
+    """Say something on standard error."""
+    print(text, file=sys.stderr)
+
+
+def complain_if_terminal(text: str) -> None:
+    """Say something to a person who waits, and to nobody else."""
+    if sys.stderr.isatty():
+        complain(text)

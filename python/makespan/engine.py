@@ -1,0 +1,362 @@
+"""The engine: the life of a run."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+from makespan import _core, strategies
+from makespan.config import Settings
+from makespan.exceptions import ConfigurationError, ExecutionException
+from makespan.executors.threads import WorkerThreads
+from makespan.result import RunResult, to_exception
+from makespan.workflow import Workflow, WorkflowFunction
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from makespan.abc import Strategy
+
+__all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_WORKERS_MAX = 1024
+_engines: weakref.WeakSet[SequentialExecutionEngine] = weakref.WeakSet()
+
+
+class PreparedWorkflow(_core.Prepared, Generic[R]):
+    """A workflow traced and laid out once, to be run again and again: made by ``prepare``.
+
+    It may be run from several threads at once.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> @ms.workflow
+    ... def quadruple(x: int) -> int:
+    ...     return double(double(x))
+    >>> prepared = quadruple.prepare()
+    >>> [prepared.run(x).value for x in range(3)]
+    [0, 4, 8]
+    """
+
+    if TYPE_CHECKING:
+
+        def run(self, *args: Any, **kwargs: Any) -> RunResult[R]: ...
+
+    @property
+    def name(self) -> str:
+        """Name of the workflow."""
+        return self.program.name
+
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes it has."""
+        return self.program.n_nodes
+
+    @property
+    def parameters(self) -> list[str]:
+        """What ``run`` takes."""
+        return self.program.parameters
+
+    async def arun(self, *args: Any, **kwargs: Any) -> RunResult[R]:
+        """Run in a thread, so that the event loop goes on.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Values of the parameters.
+
+        Returns
+        -------
+        result
+            As from ``run``.
+
+        Raises
+        ------
+        RunFailedError
+            One step or several failed.
+
+        Examples
+        --------
+        >>> import asyncio, makespan as ms
+        >>> asyncio.run(ms.Workflow.sequence([abs]).prepare().arun(-1)).value
+        1
+        """
+        import asyncio
+
+        return await asyncio.to_thread(self.run, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<prepared workflow {self.name}({', '.join(self.parameters)}), {self.n_nodes} nodes>"
+
+
+class SequentialExecutionEngine:
+    """Runs workflows under a strategy, with its own worker threads and its own memory of durations.
+
+    Parameters
+    ----------
+    strategy
+        A name that `makespan.strategies` knows, or a strategy.
+    workers
+        How many steps may run at once, the calling thread included; None for as many as there are usable cores.
+
+    Raises
+    ------
+    StrategyError
+        No strategy has this name.
+    ConfigurationError
+        ``workers`` is not a number from 1 to 1,024.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step
+    ... def square(x: int) -> int:
+    ...     return x * x
+    >>> @ms.workflow
+    ... def squares(n: int) -> list[int]:
+    ...     return [square(x) for x in range(n)]
+    >>> with ms.SequentialExecutionEngine(strategy="sequential") as engine:
+    ...     engine.run(squares, 4).value
+    [0, 1, 4, 9]
+    """
+
+    def __init__(self, strategy: str | Strategy = "optimized", workers: int | None = None) -> None:
+        if workers is None:
+            workers = _core.usable_cores()
+        if not isinstance(workers, int) or isinstance(workers, bool) or not 1 <= workers <= _WORKERS_MAX:
+            raise ConfigurationError("workers", workers, f"a whole number from 1 to {_WORKERS_MAX}")
+        self._strategy: Strategy = strategies.get(strategy) if isinstance(strategy, str) else strategy
+        self._workers = workers
+        self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
+        self._helpers = WorkerThreads("makespan")
+        self._is_closed = False
+        _engines.add(self)
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy that runs go by."""
+        return self._strategy
+
+    @property
+    def workers(self) -> int:
+        """How many steps may run at once."""
+        return self._workers
+
+    @overload
+    def run(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
+    @overload
+    def run(self, workflow: PreparedWorkflow[R], /, *args: Any, **kwargs: Any) -> RunResult[R]: ...
+    @overload
+    def run(self, workflow: Workflow, /, *args: Any, **kwargs: Any) -> RunResult[Any]: ...
+    def run(self, workflow: Any, /, *args: Any, **kwargs: Any) -> RunResult[Any]:
+        """Run a workflow and wait for it.
+
+        Parameters
+        ----------
+        workflow
+            Traced, built or prepared. A prepared one runs on the engine that prepared it.
+        *args, **kwargs
+            The workflow's own.
+
+        Returns
+        -------
+        result
+            The value, and what happened to each node.
+
+        Raises
+        ------
+        RunFailedError
+            One step or several failed.
+        ExecutionException
+            The engine is closed.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> ms.default_engine().run(ms.Workflow.sequence([abs]), -1).value
+        1
+        """
+        if isinstance(workflow, WorkflowFunction):
+            return self._prepared(workflow, workflow._traced(args, kwargs)).run()
+        if isinstance(workflow, Workflow):
+            return self._prepared(workflow, workflow._finished()).run(*args, **kwargs)
+        if isinstance(workflow, PreparedWorkflow):
+            return workflow.run(*args, **kwargs)
+        raise ConfigurationError("workflow", workflow, "a workflow: decorated, built or prepared")
+
+    @overload
+    async def arun(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
+    @overload
+    async def arun(self, workflow: PreparedWorkflow[R], /, *args: Any, **kwargs: Any) -> RunResult[R]: ...
+    @overload
+    async def arun(self, workflow: Workflow, /, *args: Any, **kwargs: Any) -> RunResult[Any]: ...
+    async def arun(self, workflow: Any, /, *args: Any, **kwargs: Any) -> RunResult[Any]:
+        """Run a workflow in a thread, so that the event loop goes on.
+
+        Parameters
+        ----------
+        workflow
+            Traced, built or prepared.
+        *args, **kwargs
+            The workflow's own.
+
+        Returns
+        -------
+        result
+            As from `run`.
+
+        Raises
+        ------
+        RunFailedError
+            One step or several failed.
+
+        Examples
+        --------
+        >>> import asyncio, makespan as ms
+        >>> asyncio.run(ms.default_engine().arun(ms.Workflow.sequence([abs]), -1)).value
+        1
+        """
+        import asyncio
+
+        return await asyncio.to_thread(self.run, workflow, *args, **kwargs)
+
+    @overload
+    def prepare(self, workflow: WorkflowFunction[P, R], /, **values: Any) -> PreparedWorkflow[R]: ...
+    @overload
+    def prepare(self, workflow: Workflow, /, **values: Any) -> PreparedWorkflow[Any]: ...
+    def prepare(self, workflow: Any, /, **values: Any) -> PreparedWorkflow[Any]:
+        """Trace and lay out a workflow once, for many runs on this engine.
+
+        Parameters
+        ----------
+        workflow
+            Traced or built.
+        **values
+            Parameters that have their value now; the others are given to each run.
+
+        Returns
+        -------
+        prepared
+            Runs in microseconds.
+
+        Raises
+        ------
+        NotComputedYet
+            A body looks at a parameter that has no value.
+        ConfigurationError
+            A value is given for a parameter that does not exist.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> ms.default_engine().prepare(ms.Workflow.sequence([abs]))
+        <prepared workflow sequence(x), 1 nodes>
+        """
+        if isinstance(workflow, WorkflowFunction):
+            return self._prepared(workflow, workflow._traced_with(values))
+        if isinstance(workflow, Workflow):
+            return self._prepared(workflow, workflow._finished(values))
+        raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
+
+    def _prepared(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
+        if self._is_closed:
+            message = "this engine is closed; make another one"
+            raise ExecutionException(message)
+        history = self._histories.get(workflow)
+        if history is None:
+            history = self._histories.setdefault(workflow, _core.History())
+        options = self._strategy.options(n_nodes=program.n_nodes)
+        prepared: PreparedWorkflow[Any] = PreparedWorkflow(
+            program=program,
+            n_workers=self._workers,
+            stops_on_failure=options.stop_on_failure,
+            history=history,
+            team=self._helpers.team if options.executor == "threads" and self._workers > 1 else None,
+            result_class=RunResult,
+            to_exception=to_exception,
+            strategy=self._strategy.name,
+        )
+        return prepared
+
+    def close(self) -> None:
+        """Let the worker threads end and wait for them; again has no effect.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> engine = ms.SequentialExecutionEngine()
+        >>> engine.close()
+        >>> engine.close()
+        """
+        self._is_closed = True
+        self._helpers.close()
+
+    def _after_fork(self) -> None:
+        """Forget the threads: they stayed in the parent."""
+        self._helpers = WorkerThreads("makespan")
+
+    def __enter__(self) -> SequentialExecutionEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._is_closed else ""
+        return f"<engine {self._strategy.name}, {self._workers} workers{state}>"
+
+
+_default: SequentialExecutionEngine | None = None
+_default_lock = threading.Lock()
+
+
+def default_engine() -> SequentialExecutionEngine:
+    """Return the engine that workflows run on when they are called: one per process, made at the first call.
+
+    ``MAKESPAN_STRATEGY`` and ``MAKESPAN_WORKERS`` configure it.
+
+    Returns
+    -------
+    engine
+        The same one every time.
+
+    Raises
+    ------
+    ConfigurationError
+        A variable of the environment has a value that cannot be read.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> ms.default_engine() is ms.default_engine()
+    True
+    """
+    global _default
+    if _default is None:
+        with _default_lock:
+            if _default is None:
+                settings = Settings.from_environment()
+                _default = SequentialExecutionEngine(settings.strategy, settings.workers)
+    return _default
+
+
+def _after_fork_in_child() -> None:
+    global _default_lock
+    _default_lock = threading.Lock()
+    for engine in list(_engines):
+        engine._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,448 @@
+"""Every exception of makespan, under one root.
+
+``except makespan.ExecutionException`` catches all of them. Each has a stable ``code``, typed fields, and survives
+pickling; data travel in ``args`` and the text is made when it is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from makespan.result import RunResult
+
+__all__ = [
+    "ArgumentMismatchError",
+    "ConfigurationError",
+    "CycleError",
+    "ExecutionException",
+    "Failed",
+    "ForeignHandleError",
+    "InternalError",
+    "MissingDependencyError",
+    "NotComputedYet",
+    "RunError",
+    "RunFailedError",
+    "SchedulerError",
+    "StepFailedError",
+    "StrategyError",
+    "UnknownNodeError",
+    "ValidationError",
+    "WorkflowError",
+]
+
+
+class ExecutionException(Exception):
+    """The root: everything that makespan raises is one of these."""
+
+    code: ClassVar[str] = "execution"
+    """Stable name of the kind, for programs and logs."""
+
+    retryable: ClassVar[bool] = False
+    """True where the same call may succeed later without a change."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the exception as plain data, ready for JSON.
+
+        Returns
+        -------
+        data
+            ``code``, ``type``, ``message``, ``retryable``, and ``cause`` where there is one.
+
+        Examples
+        --------
+        >>> StrategyError("quick", ("optimized", "sequential")).to_dict()["code"]
+        'strategy'
+        """
+        data: dict[str, Any] = {
+            "code": self.code,
+            "type": type(self).__name__,
+            "message": str(self),
+            "retryable": self.retryable,
+        }
+        if self.__cause__ is not None:
+            data["cause"] = {
+                "type": type(self.__cause__).__name__,
+                "message": str(self.__cause__)[:200],
+            }
+        return data
+
+
+class WorkflowError(ExecutionException, ValueError):
+    """The description of a workflow is wrong."""
+
+    code = "workflow"
+
+
+class CycleError(WorkflowError):
+    """Nodes wait for each other.
+
+    Parameters
+    ----------
+    cycle
+        Paths, or ids where there are no paths, in order; the first is repeated last.
+    """
+
+    code = "cycle"
+
+    def __init__(self, cycle: Sequence[str | int]) -> None:
+        self.cycle = tuple(cycle)
+        super().__init__(self.cycle)
+
+    def __str__(self) -> str:
+        return "these nodes wait for each other: " + " -> ".join(map(str, self.cycle))
+
+
+class UnknownNodeError(WorkflowError, LookupError):
+    """A node was named that the workflow does not have.
+
+    Parameters
+    ----------
+    path
+        The name that was looked for.
+    referrer
+        Path of the node that names it.
+    """
+
+    code = "unknown_node"
+
+    def __init__(self, path: str, referrer: str) -> None:
+        self.path = path
+        self.referrer = referrer
+        super().__init__(path, referrer)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.referrer} comes after {self.path!r}, which is no node of the workflow, or not a single one; "
+            "name it by its path, such as 'load[0]'"
+        )
+
+
+class ForeignHandleError(WorkflowError):
+    """A handle was passed to a call outside of the workflow that it belongs to.
+
+    Parameters
+    ----------
+    step
+        Name of the step that was called.
+    handle
+        What the handle stands for.
+    """
+
+    code = "foreign_handle"
+
+    def __init__(self, step: str, handle: str) -> None:
+        self.step = step
+        self.handle = handle
+        super().__init__(step, handle)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.step} was called with the handle of {self.handle}, which means something only while its own "
+            "workflow is described; pass the value of a finished run, or make the call in that workflow"
+        )
+
+
+class ArgumentMismatchError(WorkflowError, TypeError):
+    """The arguments of a call do not fit the signature.
+
+    Parameters
+    ----------
+    callee
+        Name of the step or workflow.
+    reason
+        What does not fit.
+    """
+
+    code = "argument_mismatch"
+
+    def __init__(self, callee: str, reason: str) -> None:
+        self.callee = callee
+        self.reason = reason
+        super().__init__(callee, reason)
+
+    def __str__(self) -> str:
+        return f"{self.callee}: {self.reason}"
+
+
+class NotComputedYet(WorkflowError, TypeError):  # noqa: N818 (a state, and the name that the documentation uses)
+    """A handle was used as a value while the workflow was described.
+
+    Parameters
+    ----------
+    path
+        What the handle stands for.
+    operation
+        What was tried.
+    """
+
+    code = "not_computed_yet"
+
+    def __init__(self, path: str, operation: str) -> None:
+        self.path = path
+        self.operation = operation
+        super().__init__(path, operation)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is not computed yet: {self.operation} needs its value; {self._remedy()}"
+        )
+
+    def _remedy(self) -> str:
+        if self.path.startswith("parameter '"):
+            name = self.path.split("'")[1]
+            return f"give it when the workflow is prepared, prepare({name}=...), or do this inside a step"
+        if self.operation == "taking an element of it":
+            return "take it with ms.get(handle, key), or unpack with @step(outputs=n)"
+        if self.operation == "reading an attribute of it":
+            return "read it inside a step that takes the object as an argument"
+        if self.operation == "iterating over it":
+            return "iterate inside a step, use ms.each over a sequence that is known, or unpack with @step(outputs=n)"
+        return "do it inside a step that takes the value as an argument"
+
+
+class ValidationError(ExecutionException, ValueError):
+    """An argument has a value that cannot be meant.
+
+    Parameters
+    ----------
+    argument
+        Name of the argument.
+    value
+        What was given.
+    expected
+        What would do.
+    """
+
+    code = "validation"
+
+    def __init__(self, argument: str, value: object, expected: str) -> None:
+        self.argument = argument
+        self.value = value
+        self.expected = expected
+        super().__init__(argument, value, expected)
+
+    def __str__(self) -> str:
+        return f"{self.argument} is {_shortened(self.value)}; expected {self.expected}"
+
+
+class ConfigurationError(ExecutionException, ValueError):
+    """An option is unknown, or has a value that it cannot have.
+
+    Parameters
+    ----------
+    key
+        Name of the option.
+    value
+        What was given.
+    expected
+        What would do.
+    nearest
+        The known name that is most like ``key``, where the key is unknown.
+    """
+
+    code = "configuration"
+
+    def __init__(self, key: str, value: object, expected: str, nearest: str | None = None) -> None:
+        self.key = key
+        self.value = value
+        self.expected = expected
+        self.nearest = nearest
+        super().__init__(key, value, expected, nearest)
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"option {self.key}={_shortened(self.value)}: expected {self.expected}{hint}"
+
+
+class StrategyError(ExecutionException, LookupError):
+    """No strategy has this name.
+
+    Parameters
+    ----------
+    name
+        The name that was looked for.
+    known
+        The names that exist.
+    """
+
+    code = "strategy"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(name, self.known)
+
+    def __str__(self) -> str:
+        return f"no strategy is named {self.name!r}; known: {', '.join(self.known)}"
+
+
+class Failed(ExecutionException):  # noqa: N818 (a declared outcome, raised or returned)
+    """A declared failure: a step that raises it, or returns it, has failed.
+
+    Parameters
+    ----------
+    value
+        What the step has to say about it.
+    """
+
+    code = "failed"
+
+    def __init__(self, value: object = None) -> None:
+        self.value = value
+        super().__init__(value)
+
+    def __str__(self) -> str:
+        return f"declared failure: {_shortened(self.value)}"
+
+
+class RunError(ExecutionException):
+    """Something went wrong while a workflow ran."""
+
+    code = "run"
+
+
+class StepFailedError(RunError):
+    """A step failed; what it raised is ``__cause__``.
+
+    Parameters
+    ----------
+    path
+        Path of the node.
+    index
+        Place of the node in program order; 0 is the first.
+    attempts
+        How often it was tried.
+    """
+
+    code = "step_failed"
+
+    def __init__(self, path: str, index: int, attempts: int) -> None:
+        self.path = path
+        self.index = index
+        self.attempts = attempts
+        super().__init__(path, index, attempts)
+
+    def __str__(self) -> str:
+        cause = (
+            f": {type(self.__cause__).__name__}: {_shortened(self.__cause__, text=True)}"
+            if self.__cause__
+            else ""
+        )
+        tries = "" if self.attempts == 1 else f" after {self.attempts} attempts"
+        return f"{self.path} failed{tries}{cause}"
+
+
+class RunFailedError(ExecutionException, ExceptionGroup[StepFailedError]):
+    """A run failed: every failure of it, in program order; also where there is one.
+
+    Attributes
+    ----------
+    failures
+        The ``StepFailedError`` of each node that failed.
+    result
+        What the run leaves behind: times and outcomes of its nodes; none after unpickling.
+    """
+
+    code = "run_failed"
+    result: RunResult[Any] | None = None
+
+    @property
+    def failures(self) -> tuple[StepFailedError, ...]:
+        """Every failure, in program order."""
+        return tuple(self.exceptions)  # type: ignore[arg-type]
+
+    def derive(self, excs: Sequence[StepFailedError], /) -> RunFailedError:  # type: ignore[override]
+        """Return a group of some of the failures, as ``except*`` and ``split`` ask for.
+
+        Parameters
+        ----------
+        excs
+            The failures.
+
+        Returns
+        -------
+        group
+            A ``RunFailedError`` with the same message.
+
+        Examples
+        --------
+        >>> group = RunFailedError("demo failed", [StepFailedError("demo/f[0]", 0, 1)])
+        >>> type(group.subgroup(StepFailedError)).__name__
+        'RunFailedError'
+        """
+        return RunFailedError(self.message, excs)
+
+
+class SchedulerError(ExecutionException):
+    """An executor reported what cannot be.
+
+    Parameters
+    ----------
+    path
+        The node, by path or id.
+    state
+        The state it is in.
+    event
+        The event that was reported.
+    """
+
+    code = "scheduler"
+
+    def __init__(self, path: str | int, state: str, event: str) -> None:
+        self.path = path
+        self.state = state
+        self.event = event
+        super().__init__(path, state, event)
+
+    def __str__(self) -> str:
+        return f"event {self.event!r} cannot happen to node {self.path}, which is {self.state}"
+
+
+class InternalError(ExecutionException):
+    """A mistake of makespan's own.
+
+    Parameters
+    ----------
+    story
+        What happened.
+    """
+
+    code = "internal"
+
+    def __init__(self, story: str) -> None:
+        self.story = story
+        super().__init__(story)
+
+    def __str__(self) -> str:
+        return f"this is a mistake of makespan's own, please report it: {self.story}"
+
+
+class MissingDependencyError(ExecutionException, ImportError):
+    """An optional library is not installed.
+
+    Parameters
+    ----------
+    extra
+        The extra of makespan that brings it.
+    """
+
+    code = "missing_dependency"
+
+    def __init__(self, extra: str) -> None:
+        self.extra = extra
+        super().__init__(extra)
+
+    def __str__(self) -> str:
+        return f'this needs an optional library: pip install "makespan[{self.extra}]"'
+
+
+def _shortened(value: object, *, text: bool = False) -> str:
+    """Show a value in at most 200 characters, whatever its ``repr`` does."""
+    try:
+        shown = str(value) if text else repr(value)
+    except Exception as error:  # noqa: BLE001 (somebody else's __repr__)
+        shown = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    return shown if len(shown) <= 200 else shown[:197] + "..."

@@ -1,0 +1,434 @@
+"""Steps: Python functions with what is promised about them."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import types
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar, cast, overload
+
+from makespan import _core
+from makespan.exceptions import ConfigurationError, NotComputedYet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Effects", "Step", "each", "effect", "get", "step"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A")
+T = TypeVar("T")
+
+Effects = str | Iterable[str] | Callable[..., str | Iterable[str]]
+"""Names of effects: one, several, or a function of the call's arguments that returns them."""
+
+_OPTIONS = ("duration", "keep", "name", "outputs", "reads", "writes")
+_CO_VARARGS = 0x04
+_CO_VARKEYWORDS = 0x08
+_CO_ASYNC = 0x80 | 0x200
+
+
+class Step(_core.Step, Generic[P, R]):
+    """A Python function with what is promised about it: made by `step` and `effect`.
+
+    Called while a workflow is described, it returns a handle of the result; anywhere else it is an ordinary call.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> double(21)
+    42
+    >>> double
+    <step double>
+    """
+
+    function: Callable[P, R]
+    """The plain function."""
+
+    name: str
+    """What the nodes of this step are called."""
+
+    _options: dict[str, Any]
+    _is_effect: bool
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    def with_options(self, **options: Any) -> Step[P, R]:
+        """Return a copy of the step with some options changed.
+
+        Parameters
+        ----------
+        **options
+            Options of `step`.
+
+        Returns
+        -------
+        step
+            A new step; this one stays as it is.
+
+        Raises
+        ------
+        ConfigurationError
+            An option is unknown or has a value that it cannot have.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> fetch = ms.step(lambda url: url.upper(), name="fetch")
+        >>> fetch.with_options(name="refetch", duration=0.5)
+        <step refetch>
+        """
+        return _make(self.function, {**self._options, **options}, is_effect=self._is_effect)
+
+    def __repr__(self) -> str:
+        return f"<{'effect' if self._is_effect else 'step'} {self.name}>"
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(
+    *,
+    name: str | None = None,
+    reads: Effects = (),
+    writes: Effects = (),
+    duration: float | None = None,
+    outputs: int | None = None,
+    keep: bool = False,
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+@overload
+def step(
+    function: Callable[P, R],
+    /,
+    *,
+    name: str | None = None,
+    reads: Effects = (),
+    writes: Effects = (),
+    duration: float | None = None,
+    outputs: int | None = None,
+    keep: bool = False,
+) -> Step[P, R]: ...
+def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a step of a function: it is ordered by its data and by the effects that it declares, and by nothing else.
+
+    Parameters
+    ----------
+    function
+        A plain function or another callable that is not asynchronous.
+    name
+        What its nodes are called; by default the function's name.
+    reads, writes
+        Effects by name: a step that writes a name keeps program order with all others that read or write it.
+    duration
+        Expected seconds, before the first run tells.
+    outputs
+        The function returns a sequence of this many results; a call is unpacked into as many handles.
+    keep
+        Keep the results of its nodes for the life of the `RunResult`.
+
+    Returns
+    -------
+    step
+        The step; without ``function`` a decorator that makes one.
+
+    Raises
+    ------
+    ConfigurationError
+        An option is unknown or has a value that it cannot have, or the function is asynchronous.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step(writes="log")
+    ... def note(text: str) -> None:
+    ...     print(text)
+    >>> note("outside of a workflow this is a call")
+    outside of a workflow this is a call
+    """
+    return _decorated(function, options, is_effect=False)
+
+
+@overload
+def effect(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def effect(
+    *,
+    name: str | None = None,
+    duration: float | None = None,
+    outputs: int | None = None,
+    keep: bool = False,
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+@overload
+def effect(
+    function: Callable[P, R],
+    /,
+    *,
+    name: str | None = None,
+    duration: float | None = None,
+    outputs: int | None = None,
+    keep: bool = False,
+) -> Step[P, R]: ...
+def effect(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a step that may touch anything: it keeps program order with every other step that touches something.
+
+    The safe wrapper for code whose effects nobody has written down yet.
+
+    Parameters
+    ----------
+    function
+        A plain function or another callable that is not asynchronous.
+    name, duration, outputs, keep
+        As for `step`.
+
+    Returns
+    -------
+    step
+        The step; without ``function`` a decorator that makes one.
+
+    Raises
+    ------
+    ConfigurationError
+        As for `step`; and an effect takes neither ``reads`` nor ``writes``.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.effect
+    ... def legacy() -> None: ...
+    >>> legacy
+    <effect legacy>
+    """
+    return _decorated(function, options, is_effect=True)
+
+
+def each(function: Callable[[A], R], xs: Iterable[A]) -> list[R]:
+    """Call a step once for each element of a sequence that is known.
+
+    Parameters
+    ----------
+    function
+        A step that takes one argument.
+    xs
+        The elements; they may be handles, the sequence itself may not.
+
+    Returns
+    -------
+    results
+        While a workflow is described a handle of the list of results, to be passed on; otherwise the list.
+
+    Raises
+    ------
+    NotComputedYet
+        ``xs`` is a handle: how many elements it has is not known before it is computed.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step
+    ... def square(x: int) -> int:
+    ...     return x * x
+    >>> @ms.workflow
+    ... def squares(n: int) -> list[int]:
+    ...     return ms.each(square, range(n))
+    >>> squares(4)
+    [0, 1, 4, 9]
+    """
+    if type(xs) is _core.Handle:
+        raise NotComputedYet(xs._path, "iterating over it")
+    results = [function(x) for x in xs]
+    if not _core.is_tracing() or not results:
+        return results
+    return cast("list[R]", _core.each_handle(results))
+
+
+def get(container: Any, key: Any) -> Any:
+    """Take an element of a result: ``container[key]``, as a node of its own while a workflow is described.
+
+    Parameters
+    ----------
+    container
+        A handle, or a container.
+    key
+        Index or key.
+
+    Returns
+    -------
+    element
+        A handle of the element, or the element.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step
+    ... def pair() -> tuple[int, int]:
+    ...     return 1, 2
+    >>> @ms.workflow
+    ... def second() -> int:
+    ...     return ms.get(pair(), 1)
+    >>> second()
+    2
+    """
+    return _GET(container, key)
+
+
+class _Arity(NamedTuple):
+    """The parameters of a function, for the native check of a call."""
+
+    names: list[str]
+    n_positional_only: int
+    n_defaults: int
+    keyword_only: list[str]
+    keyword_only_required: list[str]
+    has_var_positional: bool
+    has_var_keyword: bool
+
+
+def _decorated(
+    function: Callable[..., Any] | None, options: dict[str, Any], *, is_effect: bool
+) -> Any:
+    if function is None:
+        return lambda function: _make(function, options, is_effect=is_effect)
+    return _make(function, options, is_effect=is_effect)
+
+
+def _make(
+    function: Callable[..., Any], options: dict[str, Any], *, is_effect: bool
+) -> Step[..., Any]:
+    if isinstance(function, _core.Step):
+        raise ConfigurationError(
+            "function", function, "a function; this is a step already, see with_options"
+        )
+    if not callable(function):
+        raise ConfigurationError("function", function, "a callable")
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & _CO_ASYNC:
+        raise ConfigurationError(
+            "function", function, "a function that is not async: no executor runs those yet"
+        )
+    _check_options(options, is_effect=is_effect)
+    name = options.get("name") or getattr(function, "__name__", type(function).__name__)
+    outputs = options.get("outputs") or 0
+    duration = options.get("duration")
+    made: Step[..., Any] = Step(
+        function=function,
+        name=name,
+        arity=_arity(function),
+        declared="anything"
+        if is_effect
+        else _declared(options.get("reads", ()), options.get("writes", ())),
+        duration_ns=None if duration is None else round(duration * 1e9),
+        n_outputs=outputs,
+        pick=_GET if outputs else None,
+        is_kept=options.get("keep", False),
+    )
+    functools.update_wrapper(made, function)  # type: ignore[arg-type]
+    made.function = function
+    made.name = name
+    made._options = options
+    made._is_effect = is_effect
+    return made
+
+
+def _check_options(options: dict[str, Any], *, is_effect: bool) -> None:
+    known = tuple(key for key in _OPTIONS if not (is_effect and key in {"reads", "writes"}))
+    for key, value in options.items():
+        if key not in known:
+            raise unknown_option(key, value, known)
+    name = options.get("name")
+    if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        raise ConfigurationError("name", name, "a name without '/'")
+    duration = options.get("duration")
+    if duration is not None and not (isinstance(duration, int | float) and 0 <= duration < 1e9):
+        raise ConfigurationError("duration", duration, "seconds, not negative")
+    outputs = options.get("outputs")
+    if outputs is not None and (not isinstance(outputs, int) or outputs < 1):
+        raise ConfigurationError("outputs", outputs, "the number of results, at least 1")
+    if not isinstance(options.get("keep", False), bool):
+        raise ConfigurationError("keep", options["keep"], "True or False")
+
+
+def unknown_option(key: str, value: object, known: Sequence[str]) -> ConfigurationError:
+    """Make the error for an option that does not exist, with the name that was probably meant."""
+    import difflib
+
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return ConfigurationError(
+        key, value, f"one of {', '.join(known)}", nearest[0] if nearest else None
+    )
+
+
+def _names(effects: object, option: str) -> list[str]:
+    if isinstance(effects, str):
+        effects = (effects,)
+    if not isinstance(effects, Iterable):
+        raise ConfigurationError(
+            option, effects, "a name, several names, or a function that returns them"
+        )
+    names = list(effects)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise ConfigurationError(option, name, "names that are strings and not empty")
+    return names
+
+
+def _declared(reads: Effects, writes: Effects) -> object:
+    """Return what the native step takes: nothing, two lists, or a function that returns them."""
+    if not callable(reads) and not callable(writes):
+        names = (_names(reads, "reads"), _names(writes, "writes"))
+        return names if any(names) else None
+
+    def computed(*args: Any, **kwargs: Any) -> tuple[list[str], list[str]]:
+        return (
+            _names(reads(*args, **kwargs) if callable(reads) else reads, "reads"),
+            _names(writes(*args, **kwargs) if callable(writes) else writes, "writes"),
+        )
+
+    return computed
+
+
+def _arity(function: Callable[..., Any]) -> _Arity | None:
+    """Read a function's parameters; nothing where it does not tell (some builtins)."""
+    if type(function) is types.FunctionType:
+        code = function.__code__
+        names = code.co_varnames
+        keyword_only = list(names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+        defaults = function.__kwdefaults__ or {}
+        return _Arity(
+            names=list(names[: code.co_argcount]),
+            n_positional_only=code.co_posonlyargcount,
+            n_defaults=len(function.__defaults__ or ()),
+            keyword_only=keyword_only,
+            keyword_only_required=[name for name in keyword_only if name not in defaults],
+            has_var_positional=bool(code.co_flags & _CO_VARARGS),
+            has_var_keyword=bool(code.co_flags & _CO_VARKEYWORDS),
+        )
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    kind = inspect.Parameter
+    positional = [
+        p for p in parameters if p.kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)
+    ]
+    keyword_only_parameters = [p for p in parameters if p.kind is kind.KEYWORD_ONLY]
+    return _Arity(
+        names=[p.name for p in positional],
+        n_positional_only=sum(p.kind is kind.POSITIONAL_ONLY for p in positional),
+        n_defaults=sum(p.default is not kind.empty for p in positional),
+        keyword_only=[p.name for p in keyword_only_parameters],
+        keyword_only_required=[p.name for p in keyword_only_parameters if p.default is kind.empty],
+        has_var_positional=any(p.kind is kind.VAR_POSITIONAL for p in parameters),
+        has_var_keyword=any(p.kind is kind.VAR_KEYWORD for p in parameters),
+    )
+
+
+_GET: Step[..., Any] = _make(operator.getitem, {"name": "get"}, is_effect=False)

@@ -1,0 +1,53 @@
+"""The optimized strategy: parallel where data and effects allow, the critical path first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from makespan.abc import RunOptions
+
+__all__ = ["OptimizedSequentialStrategy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizedSequentialStrategy:
+    """Whatever data and declared effects do not order may run at the same time, the critical path first.
+
+    Tiny steps stay on the calling thread: others are woken only where a step is expected to outlast a wake-up, or
+    turns out to.
+
+    Parameters
+    ----------
+    stop_on_failure
+        Start nothing more after a failure.
+
+    Examples
+    --------
+    >>> OptimizedSequentialStrategy().options(n_nodes=1)
+    RunOptions(executor='threads', stop_on_failure=True)
+    """
+
+    name: ClassVar[str] = "optimized"
+    stop_on_failure: bool = True
+
+    def options(self, *, n_nodes: int) -> RunOptions:
+        """Decide about the runs of a workflow.
+
+        Parameters
+        ----------
+        n_nodes
+            How many nodes the workflow has.
+
+        Returns
+        -------
+        options
+            Always threads: whether a run uses them is decided step by step.
+
+        Examples
+        --------
+        >>> OptimizedSequentialStrategy().options(n_nodes=1).executor
+        'threads'
+        """
+        del n_nodes
+        return RunOptions(executor="threads", stop_on_failure=self.stop_on_failure)

@@ -1,0 +1,50 @@
+"""The sequential strategy: program order, one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from makespan.abc import RunOptions
+
+__all__ = ["SequentialStrategy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialStrategy:
+    """Program order, one step at a time, on the calling thread: the baseline, with monitoring.
+
+    Parameters
+    ----------
+    stop_on_failure
+        Start nothing more after a failure.
+
+    Examples
+    --------
+    >>> SequentialStrategy(stop_on_failure=False).options(n_nodes=1)
+    RunOptions(executor='serial', stop_on_failure=False)
+    """
+
+    name: ClassVar[str] = "sequential"
+    stop_on_failure: bool = True
+
+    def options(self, *, n_nodes: int) -> RunOptions:
+        """Decide about the runs of a workflow.
+
+        Parameters
+        ----------
+        n_nodes
+            How many nodes the workflow has.
+
+        Returns
+        -------
+        options
+            Always the calling thread alone.
+
+        Examples
+        --------
+        >>> SequentialStrategy().options(n_nodes=1).executor
+        'serial'
+        """
+        del n_nodes
+        return RunOptions(executor="serial", stop_on_failure=self.stop_on_failure)

@@ -1,0 +1,142 @@
+//! What the scheduler and the queue cost. Each asserts its answer before it reports its time.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use makespan_core::graph::Graph;
+use makespan_core::queue::IndexedHeap;
+use makespan_core::sched::{Action, Event, Inputs, ReadySet, Scheduler, SchedulerOptions};
+
+mod instances;
+
+use instances::{Instance, chain_10k, independent_100k, layered_100k, random_1m};
+
+/// A scheduler at the beginning of a run in which every edge carries data.
+fn scheduler(graph: &Arc<Graph>, inputs: &Arc<Inputs>) -> Scheduler {
+    let kept = vec![false; graph.n_nodes()].into();
+    Scheduler::new(
+        Arc::clone(graph),
+        Arc::clone(inputs),
+        kept,
+        SchedulerOptions::default(),
+    )
+}
+
+fn inputs(graph: &Graph) -> Inputs {
+    let mut inputs = Inputs {
+        offsets: vec![0],
+        nodes: Vec::with_capacity(graph.n_edges()),
+    };
+    for node in graph.nodes() {
+        inputs.nodes.extend_from_slice(graph.predecessors(node));
+        inputs.offsets.push(inputs.nodes.len() as u32);
+    }
+    inputs
+}
+
+/// Runs to the end, telling of up to `n_at_once` nodes per call; returns how many actions there were.
+fn drain(scheduler: &mut Scheduler, n_at_once: u32) -> usize {
+    let mut events = vec![Event::Requested { n_nodes: n_at_once }];
+    let mut actions = Vec::new();
+    let mut n_actions = 0;
+    while !scheduler.is_settled() {
+        scheduler
+            .advance(0, &events, &mut actions)
+            .expect("only what was dispatched is reported");
+        n_actions += actions.len();
+        events.clear();
+        events.extend(actions.drain(..).filter_map(|action| match action {
+            Action::Dispatch { node } => Some(Event::Finished { node }),
+            Action::Release { .. }
+            | Action::Skip { .. }
+            | Action::Cancel { .. }
+            | Action::Settle => None,
+        }));
+        events.push(Event::Requested { n_nodes: n_at_once });
+    }
+    n_actions
+}
+
+fn bench_scheduler(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scheduler");
+    group.sample_size(10);
+    let instances: [Instance; 4] = [independent_100k(), chain_10k(), layered_100k(), random_1m()];
+    for instance in instances {
+        group.throughput(Throughput::Elements(instance.n_nodes as u64));
+        let graph = Arc::new(instance.graph());
+        let inputs = Arc::new(inputs(&graph));
+        group.bench_function(BenchmarkId::new("new", instance.name), |bencher| {
+            bencher.iter(|| black_box(scheduler(&graph, &inputs)));
+        });
+        for n_at_once in [1, 1_024] {
+            // A dispatch and a release for each node, and the end.
+            assert_eq!(
+                drain(&mut scheduler(&graph, &inputs), n_at_once),
+                2 * instance.n_nodes + 1
+            );
+            let name = BenchmarkId::new(format!("drain_by_{n_at_once}"), instance.name);
+            group.bench_function(name, |bencher| {
+                let set_up = || scheduler(&graph, &inputs);
+                bencher.iter_batched_ref(
+                    set_up,
+                    |scheduler| drain(scheduler, n_at_once),
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+fn bench_queues(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("queue");
+    group.sample_size(10);
+    let n_slots = 1_000_000_u32;
+    // A multiplicative permutation: distinct priorities in no order.
+    let priorities: Vec<u32> = (0..n_slots)
+        .map(|slot| slot.wrapping_mul(2_654_435_761))
+        .collect();
+    let mut sorted = priorities.clone();
+    sorted.sort_unstable_by(|left, right| right.cmp(left));
+    let drain_heap = |check: &mut dyn FnMut(u32)| {
+        let mut heap = IndexedHeap::with_capacity(n_slots as usize);
+        for (slot, &priority) in (0..).zip(&priorities) {
+            heap.push(slot, priority);
+        }
+        while let Some((_, priority)) = heap.pop() {
+            check(priority);
+        }
+    };
+    let mut popped = Vec::new();
+    drain_heap(&mut |priority| popped.push(priority));
+    assert_eq!(popped, sorted);
+    group.throughput(Throughput::Elements(n_slots.into()));
+    group.bench_function("heap_push_pop/1m", |bencher| {
+        bencher.iter(|| {
+            drain_heap(&mut |priority| {
+                black_box(priority);
+            })
+        });
+    });
+
+    let drain_set = || {
+        let mut set = ReadySet::new(n_slots as usize);
+        for id in (0..n_slots).rev() {
+            set.insert(id);
+        }
+        let mut n_in_order = 0;
+        while let Some(id) = set.pop_first() {
+            n_in_order += u32::from(id == n_in_order);
+        }
+        n_in_order
+    };
+    assert_eq!(drain_set(), n_slots);
+    group.bench_function("ready_set_insert_pop/1m", |bencher| {
+        bencher.iter(|| black_box(drain_set()))
+    });
+    group.finish();
+}
+
+criterion_group!(benches, bench_scheduler, bench_queues);
+criterion_main!(benches);

@@ -1,0 +1,26 @@
+//! Graphs, planning and scheduling decisions of makespan.
+//!
+//! Everything here is a value or a function of values, and can be tested as such: the layers above bring the callables,
+//! the threads and the time.
+//!
+//! In suggested reading order:
+//!
+//! - [`graph`]: the immutable dependency graph, its order, levels, ranks and critical path
+//! - [`sched`]: the scheduler, events in and actions out, and when to wake another worker
+//! - [`plan`]: in which order a graph is gone through
+//! - [`optimize`]: what may be rewritten, and which edges declared effects require
+//! - [`predict`]: expected durations from earlier runs
+//! - [`queue`]: the indexed priority queue
+//!
+//! **Architecture invariant:** there is no Python object, clock, thread, file, log or environment variable in this crate;
+//! nothing iterates over a map of unspecified order, and nothing recurses. The same input gives the same output, and ties
+//! break by node id.
+
+#![forbid(unsafe_code)]
+
+pub mod graph;
+pub mod optimize;
+pub mod plan;
+pub mod predict;
+pub mod queue;
+pub mod sched;

@@ -1,0 +1,114 @@
+//! The invariants of the scheduler, restated.
+
+use super::{NodeState, Scheduler};
+
+/// Up to this many nodes, the invariants are checked after each call in debug builds.
+const N_NODES_ALWAYS_VALIDATED_MAX: usize = 64;
+
+impl Scheduler {
+    /// Checks every invariant against a recount.
+    ///
+    /// Debug builds do so by themselves: after every [`Scheduler::advance`] in small graphs, and in large ones as often as
+    /// keeps its cost in proportion to the events.
+    ///
+    /// # Panics
+    ///
+    /// When an invariant is broken, naming it: a bug in this crate.
+    ///
+    /// # Complexity
+    ///
+    /// O(n + m).
+    pub fn validate(&self) {
+        let mut n_unmet = vec![0; self.graph.n_nodes()];
+        let mut n_consumers_left = vec![0; self.graph.n_nodes()];
+        let mut n_by_state = [0; 7];
+        for node in self.graph.nodes() {
+            let state = self.state(node);
+            n_by_state[state as usize] += 1;
+            if state != NodeState::Finished {
+                for next in self.graph.successors(node) {
+                    n_unmet[next.index()] += 1;
+                }
+            }
+            if !state.is_final() {
+                for input in self.inputs.of(node) {
+                    n_consumers_left[input.index()] += 1;
+                }
+            }
+        }
+        assert_eq!(self.n_unmet, n_unmet, "unfinished predecessors are counted");
+        assert_eq!(
+            self.n_consumers_left, n_consumers_left,
+            "consumers that may still need a result are counted"
+        );
+
+        for node in self.graph.nodes() {
+            let state = self.state(node);
+            let n_unmet = n_unmet[node.index()];
+            assert_eq!(
+                self.ready.contains(node.get()),
+                state == NodeState::Ready,
+                "the set of the ready holds node {node} exactly if it is ready"
+            );
+            match state {
+                NodeState::Waiting => assert!(n_unmet > 0, "node {node} waits for something"),
+                NodeState::Ready | NodeState::Running | NodeState::Finished | NodeState::Failed => {
+                    assert_eq!(
+                        n_unmet, 0,
+                        "node {node} waits for nothing when it is {state:?}"
+                    );
+                }
+                NodeState::Skipped => assert!(n_unmet > 0, "node {node} was skipped for a reason"),
+                NodeState::Cancelled => assert!(
+                    self.is_stopped,
+                    "nodes are cancelled when the run is stopped"
+                ),
+            }
+        }
+
+        let n_in = |state: NodeState| n_by_state[state as usize];
+        let n_open = n_in(NodeState::Waiting) + n_in(NodeState::Ready);
+        assert_eq!(
+            self.ready.len(),
+            n_in(NodeState::Ready),
+            "the ready are counted"
+        );
+        assert_eq!(
+            self.n_running,
+            n_in(NodeState::Running),
+            "the running are counted"
+        );
+        assert_eq!(
+            self.n_finished,
+            n_in(NodeState::Finished),
+            "the finished are counted"
+        );
+        assert_eq!(
+            self.n_left,
+            n_open + self.n_running,
+            "what is left is counted"
+        );
+        assert!(
+            !self.is_stopped || n_open == 0,
+            "nothing waits when the run is stopped"
+        );
+        assert!(
+            n_in(NodeState::Waiting) == 0 || n_in(NodeState::Ready) + self.n_running > 0,
+            "something moves as long as something waits"
+        );
+        assert!(
+            !self.is_settled || self.n_left == 0,
+            "a settled run is over"
+        );
+    }
+
+    /// Validates when as much has happened as a validation costs, so that a long run stays linear.
+    pub(super) fn validate_when_due(&mut self, n_happened: usize) {
+        self.n_unvalidated += n_happened;
+        let cost = self.graph.n_nodes() + self.graph.n_edges() + self.inputs.nodes.len();
+        if self.graph.n_nodes() <= N_NODES_ALWAYS_VALIDATED_MAX || self.n_unvalidated >= cost {
+            self.n_unvalidated = 0;
+            self.validate();
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Random graphs for the tests of this folder.
+
+use makespan_core::graph::{Graph, NodeId};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// An acyclic graph as its number of nodes and its edges, duplicates and any numbering included.
+pub(crate) type Description = (usize, Vec<(NodeId, NodeId)>);
+
+/// Descriptions of graphs of fewer than `n_nodes_max` nodes.
+///
+/// Edges ascend by a random permutation of the ids, which is the identity in some cases.
+pub(crate) fn descriptions(n_nodes_max: usize) -> impl Strategy<Value = Description> {
+    (1..n_nodes_max, any::<bool>()).prop_flat_map(|(n_nodes, is_id_ordered)| {
+        let ids: Vec<u32> = (0..n_nodes as u32).collect();
+        let numbering = if is_id_ordered {
+            Just(ids).boxed()
+        } else {
+            Just(ids).prop_shuffle().boxed()
+        };
+        let pairs = vec((0..n_nodes, 0..n_nodes), 0..3 * n_nodes);
+        (numbering, pairs).prop_map(move |(numbering, pairs)| {
+            let different = pairs.into_iter().filter(|(left, right)| left != right);
+            let edges = different.map(|(left, right)| {
+                let [before, after] = [left.min(right), left.max(right)];
+                (
+                    NodeId::new(numbering[before]),
+                    NodeId::new(numbering[after]),
+                )
+            });
+            (n_nodes, edges.collect())
+        })
+    })
+}
+
+/// Graphs of fewer than `n_nodes_max` nodes.
+pub(crate) fn graphs(n_nodes_max: usize) -> impl Strategy<Value = Graph> {
+    descriptions(n_nodes_max).prop_map(|(n_nodes, edges)| {
+        Graph::from_edges(n_nodes, &edges).expect("the edges ascend by a permutation")
+    })
+}
+
+/// Which nodes each node reaches, itself excluded, by the slow obvious way.
+pub(crate) fn closure(n_nodes: usize, edges: &[(NodeId, NodeId)]) -> Vec<Vec<bool>> {
+    let mut reaches = vec![vec![false; n_nodes]; n_nodes];
+    for &(before, after) in edges {
+        reaches[before.index()][after.index()] = true;
+    }
+    for via in 0..n_nodes {
+        for before in 0..n_nodes {
+            for after in 0..n_nodes {
+                reaches[before][after] |= reaches[before][via] && reaches[via][after];
+            }
+        }
+    }
+    reaches
+}

@@ -1,0 +1,326 @@
+//! Calling a node's function: gather the arguments, call through vectorcall, drop what was used up.
+//!
+//! All unsafe code of the run loops is here. Results live in a [`Table`], one slot per position; who may
+//! touch which slot when is the protocol of `baton.rs` and of the scheduler.
+
+use std::cell::UnsafeCell;
+
+use pyo3::exceptions::PyBaseException;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+
+use crate::argument::{Arg, Op, Shape};
+use crate::layout::Layout;
+use crate::recording::flag;
+
+/// `makespan.exceptions.Failed`: a step that returns an instance has failed, as if it had raised it.
+static FAILED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// Results of a run, by position, and the values of its parameters.
+pub(crate) struct Table {
+    slots: Box<[UnsafeCell<Option<Py<PyAny>>>]>,
+    parameters: Vec<Py<PyAny>>,
+}
+
+// SAFETY: a slot is written by the one worker that runs its node, before it publishes the node's end
+// (the baton's release or the board's lock); it is read by workers that acquired that, and emptied by
+// the one that the scheduler tells to, after all of them. So no two threads touch a slot at one time.
+#[expect(unsafe_code, reason = "the protocol above is what makes it so")]
+unsafe impl Sync for Table {}
+
+impl Table {
+    pub(crate) fn new(n_nodes: usize, parameters: Vec<Py<PyAny>>) -> Self {
+        let mut slots = Vec::with_capacity(n_nodes);
+        slots.resize_with(n_nodes, || UnsafeCell::new(None));
+        Self {
+            slots: slots.into(),
+            parameters,
+        }
+    }
+
+    /// Returns the value of a parameter.
+    pub(crate) fn parameter<'py>(&self, py: Python<'py>, idx: usize) -> Bound<'py, PyAny> {
+        self.parameters[idx].bind(py).clone()
+    }
+
+    /// Returns the result at `position` of a run that is over.
+    ///
+    /// # Safety
+    /// No other thread may touch the slot: see the `Sync` impl.
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    pub(crate) unsafe fn result<'py>(&self, py: Python<'py>, position: usize) -> Bound<'py, PyAny> {
+        // SAFETY: the caller vouches for the slot.
+        match unsafe { &*self.slots[position].get() } {
+            Some(result) => result.bind(py).clone(),
+            None => unreachable!("outputs and kept results of a finished run are never released"),
+        }
+    }
+
+    /// Takes the result at `position` out.
+    ///
+    /// # Safety
+    /// No other thread may touch the slot: see the `Sync` impl.
+    #[inline]
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    pub(crate) unsafe fn take(&self, position: usize) -> Option<Py<PyAny>> {
+        // SAFETY: the caller vouches for the slot.
+        unsafe { (*self.slots.get_unchecked(position).get()).take() }
+    }
+}
+
+/// Keeps a thread that the interpreter ends while it is inside a call from unwinding through this crate.
+///
+/// Before 3.14 CPython ends daemon threads that come back during finalization by unwinding them. This
+/// stops there for good, as 3.14 does by itself.
+struct EndsHere;
+
+impl Drop for EndsHere {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// How many arguments are gathered without the heap.
+const N_INLINE: usize = 12;
+
+/// What one worker needs to call the nodes of one run.
+pub(crate) struct Caller<'a, 'py> {
+    py: Python<'py>,
+    layout: &'a Layout,
+    args: &'a [Arg],
+    table: &'a Table,
+    failed: *mut ffi::PyTypeObject,
+    /// Arguments are gathered from index 1 on; the callee may use index 0.
+    inline: [*mut ffi::PyObject; N_INLINE + 1],
+    spilled: Vec<*mut ffi::PyObject>,
+}
+
+impl<'a, 'py> Caller<'a, 'py> {
+    pub(crate) fn new(py: Python<'py>, layout: &'a Layout, table: &'a Table) -> PyResult<Self> {
+        let failed = FAILED.import(py, "makespan.exceptions", "Failed")?;
+        let n_spilled = if layout.n_args_max > N_INLINE { layout.n_args_max + 1 } else { 0 };
+        Ok(Self {
+            py,
+            layout,
+            args: layout.args(),
+            table,
+            failed: failed.as_type_ptr(),
+            inline: [std::ptr::null_mut(); N_INLINE + 1],
+            spilled: vec![std::ptr::null_mut(); n_spilled],
+        })
+    }
+
+    #[inline]
+    fn args_of(&self, position: usize) -> &'a [Arg] {
+        let nodes = &self.layout.nodes;
+        debug_assert!(position + 1 < nodes.len(), "positions come from the layout");
+        // SAFETY: a layout has one node more than positions, and offsets ascend to its arguments' end.
+        #[expect(unsafe_code, reason = "bounds are an invariant of the layout")]
+        unsafe {
+            let begin = nodes.get_unchecked(position).args_begin as usize;
+            let end = nodes.get_unchecked(position + 1).args_begin as usize;
+            self.args.get_unchecked(begin..end)
+        }
+    }
+
+    /// Borrows the object that an argument stands for.
+    ///
+    /// # Safety
+    /// The results it names are stored and no other thread empties their slots meanwhile.
+    #[inline]
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    unsafe fn load(&self, arg: Arg) -> *mut ffi::PyObject {
+        // SAFETY: indices come from the layout; a parent's slot is full when its child is called.
+        unsafe {
+            let object = if arg.is_result() {
+                (*self.table.slots.get_unchecked(arg.index()).get()).as_ref()
+            } else if arg.is_constant() {
+                self.layout.program.constants.get(arg.index())
+            } else {
+                self.table.parameters.get(arg.index())
+            };
+            debug_assert!(object.is_some(), "a parent's result is stored before its child is called");
+            object.unwrap_unchecked().as_ptr()
+        }
+    }
+
+    /// Calls the node at `position` and stores its result; an error if it failed.
+    ///
+    /// # Safety
+    /// The node's parents are finished, their slots are full, and nobody else calls this node.
+    #[inline]
+    #[expect(unsafe_code, reason = "vectorcall has no safe form, and slots are shared by protocol")]
+    pub(crate) unsafe fn call(&mut self, position: usize) -> PyResult<()> {
+        // SAFETY: as the caller vouches; every argument is borrowed from the table, the program or the
+        // parameters, which outlive the call.
+        unsafe {
+            let node = *self.layout.nodes.get_unchecked(position);
+            let result = if node.flags & flag::NESTED != 0 {
+                self.call_nested(position, node.flags, node.callable)?
+            } else {
+                let mut args = self.args_of(position);
+                let mut keywords = std::ptr::null_mut();
+                let mut n_positional = args.len();
+                if node.flags & flag::KEYWORDS != 0
+                    && let Some((last, rest)) = args.split_last()
+                {
+                    keywords = self.load(*last);
+                    args = rest;
+                    n_positional = rest.len() - ffi::PyTuple_GET_SIZE(keywords).unsigned_abs();
+                }
+                let buffer = if self.spilled.is_empty() {
+                    self.inline.as_mut_ptr().add(1)
+                } else {
+                    self.spilled.as_mut_ptr().add(1)
+                };
+                for (at, arg) in args.iter().enumerate() {
+                    *buffer.add(at) = self.load(*arg);
+                }
+                vectorcall(node.callable, buffer, n_positional, keywords)
+            };
+            if result.is_null() {
+                return Err(PyErr::fetch(self.py));
+            }
+            if (*result).ob_type == self.failed {
+                return Err(self.declared_failure(result));
+            }
+            if node.flags & flag::UNUSED != 0 {
+                ffi::Py_DECREF(result);
+            } else {
+                *self.table.slots.get_unchecked(position).get() =
+                    Some(Bound::from_owned_ptr(self.py, result).unbind());
+            }
+            Ok(())
+        }
+    }
+
+    /// Drops the results that the node at `position` used for the last time in the static order.
+    ///
+    /// # Safety
+    /// The node is finished and its worker is the soloist.
+    #[inline]
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    pub(crate) unsafe fn release_last_uses(&self, position: usize) {
+        for arg in self.args_of(position) {
+            if arg.is_last_use() {
+                // SAFETY: the soloist is the only one that touches slots.
+                unsafe {
+                    if let Some(result) = self.table.take(arg.index()) {
+                        ffi::Py_DECREF(result.into_ptr());
+                    }
+                }
+            }
+        }
+    }
+
+    #[cold]
+    #[expect(unsafe_code, reason = "an owned pointer becomes an object again")]
+    fn declared_failure(&self, result: *mut ffi::PyObject) -> PyErr {
+        // SAFETY: `result` is a new reference.
+        let failed = unsafe { Bound::from_owned_ptr(self.py, result) };
+        match failed.cast_into::<PyBaseException>() {
+            Ok(failed) => PyErr::from_value(failed.into_any()),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Calls a node with arguments that are rebuilt around results.
+    #[cold]
+    #[inline(never)]
+    #[expect(unsafe_code, reason = "as `call`")]
+    unsafe fn call_nested(
+        &mut self,
+        position: usize,
+        flags: u32,
+        callable: *mut ffi::PyObject,
+    ) -> PyResult<*mut ffi::PyObject> {
+        let nesting = &self.layout.program.nestings[(flags >> flag::N_BITS) as usize];
+        // SAFETY: as the caller of `call` vouches.
+        let leaf = |arg: Arg| unsafe { Bound::from_borrowed_ptr(self.py, self.load(arg)) };
+        let args = self.args_of(position);
+        let mut values = Vec::with_capacity(nesting.shapes.len() + 1);
+        for shape in &nesting.shapes {
+            values.push(built(self.py, shape, args, &leaf)?);
+        }
+        let keywords = nesting.keywords.as_ref();
+        let n_keywords = keywords.map_or(0, |names| names.bind(self.py).len());
+        let mut pointers: Vec<*mut ffi::PyObject> = Vec::with_capacity(values.len() + 1);
+        pointers.push(std::ptr::null_mut());
+        pointers.extend(values.iter().map(Bound::as_ptr));
+        // SAFETY: `values` owns the arguments until the call is over.
+        Ok(unsafe {
+            vectorcall(
+                callable,
+                pointers.as_mut_ptr().add(1),
+                values.len() - n_keywords,
+                keywords.map_or(std::ptr::null_mut(), Py::as_ptr),
+            )
+        })
+    }
+}
+
+/// Calls through vectorcall; null with an error set when it raised.
+///
+/// # Safety
+/// `args` points to the arguments, with one writable slot before it.
+#[inline]
+#[expect(unsafe_code, reason = "vectorcall has no safe form")]
+unsafe fn vectorcall(
+    callable: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    n_positional: usize,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let guard = EndsHere;
+    // SAFETY: as the caller vouches.
+    let result = unsafe {
+        ffi::PyObject_Vectorcall(
+            callable,
+            args,
+            n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+            keywords,
+        )
+    };
+    std::mem::forget(guard);
+    result
+}
+
+/// Builds one argument, or the outputs of a workflow, from its leaves.
+pub(crate) fn built<'py>(
+    py: Python<'py>,
+    shape: &Shape,
+    leaves: &[Arg],
+    leaf: &impl Fn(Arg) -> Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let ops = match shape {
+        Shape::Leaf(k) => return Ok(leaf(leaves[*k as usize])),
+        Shape::Nested(ops) => ops,
+    };
+    let mut stack: Vec<Bound<'py, PyAny>> = Vec::new();
+    for op in ops {
+        let container = match op {
+            Op::Leaf(k) => leaf(leaves[*k as usize]),
+            Op::List(n) => PyList::new(py, top(&mut stack, *n))?.into_any(),
+            Op::Tuple(n) => PyTuple::new(py, top(&mut stack, *n))?.into_any(),
+            Op::Dict(n) => {
+                let dict = PyDict::new(py);
+                let items = top(&mut stack, 2 * n);
+                for pair in items.chunks_exact(2) {
+                    dict.set_item(&pair[0], &pair[1])?;
+                }
+                dict.into_any()
+            }
+            Op::Call(rebuild, n) => rebuild.bind(py).call1(PyTuple::new(py, top(&mut stack, *n))?)?,
+        };
+        stack.push(container);
+    }
+    Ok(stack.pop().unwrap_or_else(|| py.None().into_bound(py)))
+}
+
+fn top<'py>(stack: &mut Vec<Bound<'py, PyAny>>, n: u32) -> Vec<Bound<'py, PyAny>> {
+    stack.split_off(stack.len() - n as usize)
+}

@@ -1,0 +1,92 @@
+//! What a run leaves behind about its nodes: when each ran, on which worker, how it ended. No Python.
+
+/// How a node ended; the numbers are the `outcome_code` column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Outcome {
+    Finished = 0,
+    Failed = 1,
+    /// Never ran: something upstream failed.
+    Skipped = 2,
+    /// Never ran: the run was stopped.
+    Cancelled = 3,
+}
+
+/// One node run in shared mode, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) position: u32,
+    pub(crate) worker: u16,
+    pub(crate) start: u64,
+    pub(crate) finish: u64,
+}
+
+/// How the nodes ended.
+#[derive(Debug)]
+pub(crate) enum Outcomes {
+    AllFinished,
+    /// Positions before were finished, this one failed, later ones never ran.
+    FailedAt(u32),
+    /// By position.
+    Mixed(Box<[Outcome]>),
+}
+
+/// The raw record of a run, written as it goes; read at leisure.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    pub(crate) started: u64,
+    pub(crate) ended: u64,
+    /// Finish of the nodes at positions 0, 1, … that the soloist ran: each starts where the last ended.
+    pub(crate) solo: Vec<u64>,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) outcomes: Outcomes,
+}
+
+impl Columns {
+    /// Calls `take` with position, worker, start and finish of every node that ran.
+    pub(crate) fn each_span(&self, mut take: impl FnMut(Span)) {
+        let mut start = self.started;
+        for (position, finish) in self.solo.iter().enumerate() {
+            take(Span { position: position as u32, worker: 0, start, finish: *finish });
+            start = *finish;
+        }
+        self.spans.iter().copied().for_each(take);
+    }
+
+    /// Returns how the node at a position ended.
+    pub(crate) fn outcome(&self, position: u32) -> Outcome {
+        match &self.outcomes {
+            Outcomes::AllFinished => Outcome::Finished,
+            Outcomes::FailedAt(failed) => match position.cmp(failed) {
+                std::cmp::Ordering::Less => Outcome::Finished,
+                std::cmp::Ordering::Equal => Outcome::Failed,
+                std::cmp::Ordering::Greater => Outcome::Cancelled,
+            },
+            Outcomes::Mixed(outcomes) => outcomes[position as usize],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn solo_spans_begin_where_the_last_ended() {
+        let columns = Columns {
+            started: 10,
+            ended: 30,
+            solo: vec![12, 20],
+            spans: vec![Span { position: 2, worker: 1, start: 21, finish: 29 }],
+            outcomes: Outcomes::FailedAt(2),
+        };
+        let mut seen = Vec::new();
+        columns.each_span(|span| seen.push((span.position, span.worker, span.start, span.finish)));
+        assert_eq!(seen, [(0, 0, 10, 12), (1, 0, 12, 20), (2, 1, 21, 29)]);
+        let outcomes: Vec<Outcome> = (0..4).map(|position| columns.outcome(position)).collect();
+        assert_eq!(
+            outcomes,
+            [Outcome::Finished, Outcome::Finished, Outcome::Failed, Outcome::Cancelled]
+        );
+    }
+}

@@ -1,0 +1,482 @@
+//! Drafts: a workflow that is being described, by tracing a body or call by call.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use makespan_core::graph::NodeId;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use rustc_hash::FxHashMap;
+
+use crate::argument::Nesting;
+use crate::error::{BindError, BindResult};
+use crate::handle::{PyHandle, Target};
+use crate::names::Names;
+use crate::program::{Program, PyProgram};
+use crate::recording::{Call, ComputedNames, Parameter, Recording, flag};
+use crate::scan::{self, Scan};
+use crate::step::{Declared, PyStep};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Draft>>> = const { RefCell::new(None) };
+}
+
+/// Returns the draft that step calls on this thread are recorded in.
+#[inline]
+pub(crate) fn current() -> Option<Arc<Draft>> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// Makes `draft` the current one of this thread until the guard is dropped.
+#[must_use]
+pub(crate) fn make_current(draft: Option<Arc<Draft>>) -> CurrentGuard {
+    CurrentGuard(CURRENT.replace(draft))
+}
+
+/// Restores the draft that was current before.
+pub(crate) struct CurrentGuard(Option<Arc<Draft>>);
+
+impl Drop for CurrentGuard {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Box<Recording>),
+    /// Described to the end; handles still know their paths.
+    Finished(Arc<Names>),
+}
+
+/// A workflow that is being described.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    state: Mutex<State>,
+    /// Whether instances of a class (by address) can hold handles; valid while the draft holds them.
+    record_types: Mutex<FxHashMap<usize, bool>>,
+}
+
+impl Draft {
+    fn new(workflow: String) -> Self {
+        Self {
+            state: Mutex::new(State::Open(Box::new(Recording::new(workflow)))),
+            record_types: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_names<T>(&self, read: impl FnOnce(&Names) -> T) -> T {
+        match &*self.lock() {
+            State::Open(recording) => read(&recording.names),
+            State::Finished(names) => read(names),
+        }
+    }
+
+    fn with_recording<T>(&self, write: impl FnOnce(&mut Recording) -> BindResult<T>) -> BindResult<T> {
+        match &mut *self.lock() {
+            State::Open(recording) => write(recording),
+            State::Finished(names) => Err(BindError::Workflow(format!(
+                "workflow '{}' is already described to its end; nothing can be added to it",
+                names.workflow
+            ))),
+        }
+    }
+
+    pub(crate) fn path(&self, node: u32) -> String {
+        self.with_names(|names| names.path(node))
+    }
+
+    pub(crate) fn parameter_name(&self, idx: u32) -> String {
+        self.with_names(|names| format!("parameter '{}' of {}", names.parameters[idx as usize], names.workflow))
+    }
+
+    fn is_record_type(&self, value: Borrowed<'_, '_, PyAny>) -> bool {
+        let address = value.get_type_ptr().addr();
+        let mut known = self.record_types.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(is_record) = known.get(&address) {
+            return *is_record;
+        }
+        // The look-up may run a metaclass: not under the lock.
+        drop(known);
+        let is_record = scan::is_record_instance(value);
+        known = self.record_types.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(address, is_record);
+        is_record
+    }
+
+    fn is_simple(&self, value: Borrowed<'_, '_, PyAny>) -> bool {
+        scan::is_simple(value, || !is_atom(value) && self.is_record_type(value))
+    }
+
+    /// Records a call and returns its node.
+    pub(crate) fn record(
+        self: &Arc<Self>,
+        step: &Bound<'_, PyStep>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<u32> {
+        let declared = step.get();
+        declared.check_arity(args.len(), kwargs)?;
+        let kwargs = kwargs.filter(|kwargs| !kwargs.is_empty());
+        let computed = match declared.declared() {
+            Declared::Computed(function) => Some(computed_names(function, args, kwargs)?),
+            Declared::Nothing | Declared::Anything | Declared::Names { .. } => None,
+        };
+        let is_simple = args.iter_borrowed().all(|argument| self.is_simple(argument))
+            && kwargs.is_none_or(|kwargs| {
+                kwargs.iter().all(|(_, value)| self.is_simple(value.as_borrowed()))
+            });
+        let node = if is_simple {
+            self.record_simple(step, args, kwargs)?
+        } else {
+            self.record_nested(step, args, kwargs)?
+        };
+        if let Some(names) = computed {
+            self.with_recording(|recording| {
+                recording.add_touches(node, &names);
+                Ok(())
+            })?;
+        }
+        Ok(node)
+    }
+
+    fn record_simple(
+        self: &Arc<Self>,
+        step: &Bound<'_, PyStep>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<u32> {
+        let keywords = kwargs.map(|kwargs| kwargs.keys().to_tuple());
+        let values: Vec<Bound<'_, PyAny>> = kwargs
+            .into_iter()
+            .flat_map(|kwargs| kwargs.iter().map(|(_, value)| value))
+            .collect();
+        self.with_recording(|recording| {
+            let (n_args, n_constants) = (recording.args.len(), recording.constants.len());
+            let arguments = args.iter_borrowed().chain(values.iter().map(Bound::as_borrowed));
+            for argument in arguments {
+                if let Ok(handle) = argument.cast_exact::<PyHandle>() {
+                    let handle = handle.get();
+                    if !Arc::ptr_eq(handle.draft(), self) {
+                        recording.args.truncate(n_args);
+                        recording.constants.truncate(n_constants);
+                        return Err(self.foreign(step.get().name(), handle));
+                    }
+                    match handle.target() {
+                        Target::Node(node) => recording.push_node(*node),
+                        Target::Parameter(idx) => recording.push_parameter(*idx),
+                        Target::Each(_) => unreachable!("an each is not simple"),
+                    }
+                } else {
+                    recording.push_object(argument.to_owned().unbind());
+                }
+            }
+            let mut flags = 0;
+            if let Some(keywords) = keywords {
+                recording.push_object(keywords.into_any().unbind());
+                flags = flag::KEYWORDS;
+            }
+            Ok(recording.end_node(step, flags))
+        })
+    }
+
+    /// A handle of another workflow; its path is read without this draft's lock being held twice.
+    fn foreign(&self, step: &str, handle: &PyHandle) -> BindError {
+        debug_assert!(!std::ptr::eq(self, Arc::as_ptr(handle.draft())), "the handle is of another draft");
+        BindError::ForeignHandle { step: step.to_owned(), handle: handle.path() }
+    }
+
+    fn record_nested(
+        self: &Arc<Self>,
+        step: &Bound<'_, PyStep>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<u32> {
+        let mut scan = Scan::new(self, step.get().name());
+        let mut shapes = Vec::with_capacity(args.len());
+        for argument in args.iter() {
+            shapes.push(scan.argument(&argument)?);
+        }
+        for (_, argument) in kwargs.into_iter().flatten() {
+            shapes.push(scan.argument(&argument)?);
+        }
+        let nesting = Nesting {
+            shapes: shapes.into(),
+            keywords: kwargs.map(|kwargs| kwargs.keys().to_tuple().unbind()),
+        };
+        let leaves = scan.leaves;
+        self.with_recording(|recording| {
+            for leaf in leaves {
+                recording.push_leaf(leaf);
+            }
+            let idx = recording.nestings.len() as u32;
+            recording.nestings.push(nesting);
+            Ok(recording.end_node(step, flag::NESTED | (idx << flag::N_BITS)))
+        })
+    }
+
+    /// Declares that `node` comes after what `after` names: handles, paths, or a sequence of them.
+    fn add_after(self: &Arc<Self>, node: u32, after: &Bound<'_, PyAny>) -> BindResult<()> {
+        if let Ok(handle) = after.cast_exact::<PyHandle>() {
+            let handle = handle.get();
+            if !Arc::ptr_eq(handle.draft(), self) {
+                return Err(self.foreign(&self.path(node), handle));
+            }
+            return self.with_recording(|recording| {
+                let targets = match handle.target() {
+                    Target::Each(targets) => &**targets,
+                    target => std::slice::from_ref(target),
+                };
+                for target in targets {
+                    if let Target::Node(before) = target {
+                        recording.after.push((NodeId::new(*before), NodeId::new(node)));
+                    }
+                }
+                Ok(())
+            });
+        }
+        if let Ok(name) = after.cast::<PyString>() {
+            let name = name.to_string();
+            return self.with_recording(|recording| {
+                recording.after_named.push((name, NodeId::new(node)));
+                Ok(())
+            });
+        }
+        for item in after.try_iter()? {
+            let item = item?;
+            if !item.is_exact_instance_of::<PyHandle>() && !item.is_instance_of::<PyString>() {
+                return Err(BindError::Workflow(format!(
+                    "after= of {} takes handles and paths, not {}",
+                    self.path(node),
+                    item.get_type().name()?
+                )));
+            }
+            self.add_after(node, &item)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the description. A traced body is consumed; a builder can be finished again and again.
+    fn finish(self: &Arc<Self>, py: Python<'_>, outputs: Option<&Bound<'_, PyAny>>, keep: bool) -> BindResult<Program> {
+        let output = match outputs {
+            None => None,
+            Some(outputs) => {
+                let mut scan = Scan::new(self, "the workflow's outputs");
+                let shape = scan.argument(outputs)?;
+                Some((shape, scan.leaves))
+            }
+        };
+        let recording = {
+            let mut state = self.lock();
+            match &mut *state {
+                State::Finished(names) => {
+                    return Err(BindError::Workflow(format!("workflow '{}' is already finished", names.workflow)));
+                }
+                State::Open(recording) if keep => recording.clone_ref(py),
+                State::Open(recording) => {
+                    let recording = std::mem::replace(&mut **recording, Recording::new(String::new()));
+                    *state = State::Finished(Arc::new(recording.names.clone()));
+                    recording
+                }
+            }
+        };
+        Program::new(py, recording, output)
+    }
+}
+
+/// True for objects of the built-in immutable types that most arguments are.
+#[inline]
+fn is_atom(value: Borrowed<'_, '_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<pyo3::types::PyInt>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyHandle>()
+}
+
+fn computed_names(
+    function: &Py<PyAny>,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> BindResult<ComputedNames> {
+    let (reads, writes) = function.bind(args.py()).call(args, kwargs)?.extract()?;
+    Ok(ComputedNames { reads, writes })
+}
+
+/// A call that a builder recorded: node, step, arguments, keyword arguments, handle.
+type PyCall<'py> = (
+    u32,
+    Bound<'py, PyStep>,
+    Bound<'py, PyTuple>,
+    Option<Bound<'py, PyDict>>,
+    Bound<'py, PyAny>,
+);
+
+/// A workflow that is being described.
+#[pyclass(name = "Draft", module = "makespan._core", frozen)]
+#[derive(Debug)]
+pub(crate) struct PyDraft(Arc<Draft>);
+
+#[pymethods]
+impl PyDraft {
+    #[new]
+    fn new(workflow: String) -> Self {
+        Self(Arc::new(Draft::new(workflow)))
+    }
+
+    /// Adds a parameter and returns its handle.
+    #[pyo3(signature = (name, *default))]
+    fn parameter(&self, name: String, default: &Bound<'_, PyTuple>) -> BindResult<PyHandle> {
+        let default = default.get_item(0).ok().map(Bound::unbind);
+        let idx = self.0.with_recording(|recording| {
+            recording.names.parameters.push(name.clone());
+            recording.parameters.push(Parameter { name, default, is_bound: false });
+            Ok(recording.parameters.len() as u32 - 1)
+        })?;
+        Ok(PyHandle::new(Arc::clone(&self.0), Target::Parameter(idx)))
+    }
+
+    /// Calls a workflow's body, records the step calls it makes, and returns the program.
+    #[pyo3(signature = (body, args, kwargs))]
+    fn trace(
+        &self,
+        py: Python<'_>,
+        body: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<PyProgram> {
+        let outputs = {
+            let _current = make_current(Some(Arc::clone(&self.0)));
+            body.call(args, kwargs)?
+        };
+        Ok(PyProgram::new(self.0.finish(py, Some(&outputs), false)?))
+    }
+
+    /// Records one call and keeps it for the serial run; `after` is a handle, a path, or a sequence.
+    #[pyo3(signature = (step, args, kwargs, after))]
+    fn add<'py>(
+        &self,
+        step: &Bound<'py, PyStep>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+        after: Option<&Bound<'py, PyAny>>,
+    ) -> BindResult<Bound<'py, PyAny>> {
+        let (node, handle) = PyStep::record(step, Arc::clone(&self.0), args, kwargs)?;
+        if let Some(after) = after {
+            self.0.add_after(node, after)?;
+        }
+        self.0.with_recording(|recording| {
+            recording.calls.push(Call {
+                node,
+                step: step.clone().unbind(),
+                args: args.clone().unbind(),
+                kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
+                handle: handle.clone().unbind(),
+            });
+            Ok(())
+        })?;
+        Ok(handle)
+    }
+
+    /// Returns the program of what was added so far; without outputs all sinks are outputs.
+    ///
+    /// Parameters that are in `values` have their value already: runs do not take them.
+    #[pyo3(signature = (outputs, values))]
+    fn finish(
+        &self,
+        py: Python<'_>,
+        outputs: Option<&Bound<'_, PyAny>>,
+        values: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<PyProgram> {
+        let mut program = self.0.finish(py, outputs, true)?;
+        for parameter in &mut program.parameters {
+            let value = match values {
+                Some(values) => values.get_item(&parameter.name)?,
+                None => None,
+            };
+            if let Some(value) = value {
+                parameter.default = Some(value.unbind());
+                parameter.is_bound = true;
+            }
+        }
+        Ok(PyProgram::new(program))
+    }
+
+    /// Returns the calls in order, `(node, step, args, kwargs, handle)`.
+    fn calls<'py>(&self, py: Python<'py>) -> BindResult<Vec<PyCall<'py>>> {
+        self.0.with_recording(|recording| {
+            Ok(recording
+                .calls
+                .iter()
+                .map(|call| {
+                    let kwargs = call.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone());
+                    (call.node, call.step.bind(py).clone(), call.args.bind(py).clone(), kwargs, call.handle.bind(py).clone())
+                })
+                .collect())
+        })
+    }
+
+    #[getter]
+    fn n_nodes(&self) -> usize {
+        self.0.with_names(Names::n_nodes)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.state.try_lock() {
+            Ok(state) => match &*state {
+                State::Open(recording) => recording.traverse(&visit),
+                State::Finished(_) => Ok(()),
+            },
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Returns a handle of the list of what several handles stand for; handles of one workflow, and values.
+#[pyfunction]
+pub(crate) fn each_handle(handles: Vec<Bound<'_, PyHandle>>) -> BindResult<Option<PyHandle>> {
+    let Some(first) = handles.first() else {
+        return Ok(None);
+    };
+    let draft = Arc::clone(first.get().draft());
+    let mut targets = Vec::with_capacity(handles.len());
+    for handle in &handles {
+        match handle.get().target() {
+            target @ (Target::Node(_) | Target::Parameter(_)) => targets.push(target.clone()),
+            Target::Each(_) => {
+                return Err(BindError::Workflow("each takes steps with one output".to_owned()));
+            }
+        }
+    }
+    Ok(Some(PyHandle::new(draft, Target::Each(targets.into()))))
+}
+
+/// True while a workflow's body is traced on this thread.
+#[pyfunction]
+pub(crate) fn is_tracing() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
+/// Calls the body of a workflow inside the one that is traced: its nodes are the outer one's.
+#[pyfunction]
+pub(crate) fn inline<'py>(
+    name: &str,
+    body: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> BindResult<Bound<'py, PyAny>> {
+    let Some(draft) = current() else {
+        return Ok(body.call(args, kwargs)?);
+    };
+    let scope = draft.with_recording(|recording| Ok(recording.names.enter_scope(name)))?;
+    let value = body.call(args, kwargs);
+    draft.with_recording(|recording| {
+        recording.names.leave_scope(scope);
+        Ok(())
+    })?;
+    Ok(value?)
+}

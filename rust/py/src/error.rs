@@ -1,0 +1,145 @@
+//! The one map from errors of the core and of the binding to Python's exceptions.
+//!
+//! Exceptions are classes written in Python (`makespan/exceptions.py`), loaded when first raised.
+
+use makespan_core::graph::{GraphError, NodeId};
+use makespan_core::sched::SchedulerError;
+use pyo3::PyErr;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+
+mod classes {
+    pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
+    pyo3::import_exception!(makespan.exceptions, CycleError);
+    pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
+    pyo3::import_exception!(makespan.exceptions, InternalError);
+    pyo3::import_exception!(makespan.exceptions, NotComputedYet);
+    pyo3::import_exception!(makespan.exceptions, SchedulerError);
+    pyo3::import_exception!(makespan.exceptions, UnknownNodeError);
+    pyo3::import_exception!(makespan.exceptions, ValidationError);
+    pyo3::import_exception!(makespan.exceptions, WorkflowError);
+}
+
+/// Everything that can go wrong in this crate.
+#[derive(Debug)]
+pub(crate) enum BindError {
+    /// A graph could not be built or was asked for the impossible.
+    Graph(GraphError),
+    /// The scheduler refused an event: this crate's mistake, since its loops send the events.
+    Scheduler(SchedulerError),
+    /// Python raised.
+    Python(PyErr),
+    /// The edges of a workflow form a cycle; paths in order, first not repeated.
+    Cycle(Vec<String>),
+    /// `after=` names a node that the workflow does not have.
+    UnknownNode { path: String, referrer: String },
+    /// A handle was used as a value.
+    NotComputedYet { path: String, operation: &'static str },
+    /// A handle was passed to a step call outside of its workflow.
+    ForeignHandle { step: String, handle: String },
+    /// The arguments do not fit the signature of a step or of a prepared workflow.
+    ArgumentMismatch { callee: String, reason: String },
+    /// The description of a workflow is wrong in another way.
+    Workflow(String),
+}
+
+/// The result of everything fallible in this crate.
+pub(crate) type BindResult<T> = Result<T, BindError>;
+
+impl From<GraphError> for BindError {
+    fn from(error: GraphError) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl From<SchedulerError> for BindError {
+    fn from(error: SchedulerError) -> Self {
+        Self::Scheduler(error)
+    }
+}
+
+impl From<PyErr> for BindError {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
+impl From<BindError> for PyErr {
+    fn from(error: BindError) -> Self {
+        use classes as raise;
+        match error {
+            BindError::Python(error) => error,
+            BindError::Graph(error) => graph_error(error),
+            BindError::Scheduler(error) => match error {
+                SchedulerError::UnknownNode { node, .. } => {
+                    raise::SchedulerError::new_err((node.get(), "unknown", "any"))
+                }
+                SchedulerError::IllegalTransition { node, state, event } => {
+                    raise::SchedulerError::new_err((node.get(), format!("{state:?}"), event))
+                }
+            },
+            BindError::Cycle(paths) => raise::CycleError::new_err((closed(paths),)),
+            BindError::UnknownNode { path, referrer } => {
+                raise::UnknownNodeError::new_err((path, referrer))
+            }
+            BindError::NotComputedYet { path, operation } => {
+                raise::NotComputedYet::new_err((path, operation))
+            }
+            BindError::ForeignHandle { step, handle } => {
+                raise::ForeignHandleError::new_err((step, handle))
+            }
+            BindError::ArgumentMismatch { callee, reason } => {
+                raise::ArgumentMismatchError::new_err((callee, reason))
+            }
+            BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),
+        }
+    }
+}
+
+fn graph_error(error: GraphError) -> PyErr {
+    use classes as raise;
+    let text = error.to_string();
+    match error {
+        GraphError::Cycle { nodes } => {
+            raise::CycleError::new_err((closed(nodes.into_iter().map(NodeId::get).collect()),))
+        }
+        GraphError::SelfLoop { node, .. } => {
+            raise::CycleError::new_err((vec![node.get(), node.get()],))
+        }
+        GraphError::UnknownNode { edge_idx, node, n_nodes } => raise::ValidationError::new_err((
+            format!("edge {edge_idx}"),
+            node,
+            format!("node ids from 0 to {}", n_nodes.saturating_sub(1)),
+        )),
+        GraphError::LengthMismatch { what, actual, expected } => {
+            raise::ValidationError::new_err((what, actual, format!("length {expected}")))
+        }
+        GraphError::OffsetsNotAscending { offset_idx } => raise::ValidationError::new_err((
+            format!("offset {offset_idx}"),
+            offset_idx,
+            "offsets that ascend from 0",
+        )),
+        GraphError::TooManyNodes { n_nodes } => {
+            raise::ValidationError::new_err(("n_nodes", n_nodes, text))
+        }
+        GraphError::TooManyEdges { n_edges } => {
+            raise::ValidationError::new_err(("n_edges", n_edges, text))
+        }
+    }
+}
+
+/// Repeats the first element at the end, as a cycle is read.
+fn closed<T: Clone>(mut cycle: Vec<T>) -> Vec<T> {
+    cycle.extend(cycle.first().cloned());
+    cycle
+}
+
+/// A broken invariant of ours, as an exception that asks for a report.
+pub(crate) fn internal(story: &str) -> PyErr {
+    classes::InternalError::new_err((story.to_owned(),))
+}
+
+/// True for what ends a program rather than a step: the run stops and it travels on as it is.
+pub(crate) fn ends_the_program(py: Python<'_>, error: &PyErr) -> bool {
+    !error.is_instance_of::<PyException>(py)
+}

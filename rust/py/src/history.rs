@@ -1,0 +1,114 @@
+//! What earlier runs of a workflow tell about the durations of its nodes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use makespan_core::predict::{UNKNOWN_NS, is_worth_learning, updated_ns};
+use pyo3::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::clock::clock;
+use crate::columns::{Columns, Outcome};
+use crate::layout::Layout;
+use crate::program::Program;
+
+/// Expected durations of one workflow. Holds no Python object.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    n_runs: u64,
+    /// Of the program that `expected_ns` belongs to.
+    fingerprint: u64,
+    /// By node id.
+    expected_ns: Vec<u64>,
+    /// By step name: for programs of the same workflow with other nodes.
+    of_step_ns: FxHashMap<String, u64>,
+}
+
+impl History {
+    /// Returns the expected duration of every node of a program, `UNKNOWN_NS` where nothing is known.
+    pub(crate) fn expected_ns(&self, py: Python<'_>, program: &Program) -> Vec<u64> {
+        if self.fingerprint == program.fingerprint && self.expected_ns.len() == program.n_nodes() {
+            return self.expected_ns.clone();
+        }
+        let mut expected_ns = program.declared_ns(py);
+        if self.of_step_ns.is_empty() {
+            return expected_ns;
+        }
+        let of_step: Vec<Option<u64>> = (0..program.names.n_steps())
+            .map(|step_idx| self.of_step_ns.get(program.names.step(step_idx)).copied())
+            .collect();
+        for (expected_ns, step_idx) in expected_ns.iter_mut().zip(program.names.step_of_node()) {
+            if let Some(known) = of_step[*step_idx as usize] {
+                *expected_ns = known;
+            }
+        }
+        expected_ns
+    }
+
+    /// Counts a run and learns from it where that is worth its cost; true when expectations changed.
+    pub(crate) fn learn(&mut self, py: Python<'_>, layout: &Layout, columns: &Columns) -> bool {
+        let n_runs_before = self.n_runs;
+        self.n_runs += 1;
+        let elapsed_ns = clock().delta_as_nanos(columns.started, columns.ended);
+        if !is_worth_learning(n_runs_before, elapsed_ns, layout.n_nodes()) {
+            return false;
+        }
+        let program = &layout.program;
+        let mut expected_ns = self.expected_ns(py, program);
+        let is_first = self.fingerprint != program.fingerprint || self.expected_ns.len() != expected_ns.len();
+        let step_of_node = program.names.step_of_node();
+        let mut sums = vec![(0_u64, 0_u64); program.names.n_steps()];
+        columns.each_span(|span| {
+            if columns.outcome(span.position) != Outcome::Finished {
+                return;
+            }
+            let node = layout.node_at(span.position) as usize;
+            let observed_ns = clock().delta_as_nanos(span.start, span.finish);
+            // What was declared, or is known of other nodes of the step, gives way to the first look.
+            let before = if is_first { UNKNOWN_NS } else { expected_ns[node] };
+            expected_ns[node] = updated_ns(before, observed_ns);
+            let sum = &mut sums[step_of_node[node] as usize];
+            sum.0 = sum.0.saturating_add(observed_ns);
+            sum.1 += 1;
+        });
+        for (step_idx, (sum_ns, n)) in sums.into_iter().enumerate() {
+            if n > 0 {
+                let name = program.names.step(step_idx);
+                let before = self.of_step_ns.get(name).copied().unwrap_or(UNKNOWN_NS);
+                self.of_step_ns.insert(name.to_owned(), updated_ns(before, sum_ns / n));
+            }
+        }
+        self.fingerprint = program.fingerprint;
+        self.expected_ns = expected_ns;
+        true
+    }
+}
+
+/// What earlier runs of a workflow tell; shared by everything that was prepared from it.
+#[pyclass(name = "History", module = "makespan._core", frozen)]
+#[derive(Debug, Default)]
+pub(crate) struct PyHistory(Arc<Mutex<History>>);
+
+impl PyHistory {
+    pub(crate) fn shared(&self) -> Arc<Mutex<History>> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// Locks a history; it stays usable after a panic elsewhere.
+pub(crate) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
+    history.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[pymethods]
+impl PyHistory {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many runs were counted.
+    #[getter]
+    fn n_runs(&self) -> u64 {
+        lock(&self.0).n_runs
+    }
+}

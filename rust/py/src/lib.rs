@@ -1,0 +1,74 @@
+//! `makespan._core`: the Python face of the core.
+//!
+//! Converts, runs, and decides nothing: order, wake-ups and releases are `makespan-core`'s. In reading
+//! order: `step` and `draft` describe a workflow, `program` is what comes of it, `layout` puts it in
+//! order, `prepared` runs it: `solo` alone, `run` with the help of a `team`; `record` is what is left.
+
+mod argument;
+mod baton;
+mod call;
+mod clock;
+mod columns;
+mod context;
+mod detach;
+mod draft;
+mod error;
+mod graph;
+mod handle;
+mod history;
+mod layout;
+mod names;
+mod prepared;
+mod program;
+mod progress;
+mod record;
+mod recording;
+mod run;
+mod scan;
+mod solo;
+mod step;
+mod sync;
+mod team;
+mod watcher;
+mod workers;
+
+/// The native part of makespan.
+#[pyo3::pymodule(gil_used = false)]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::draft::{PyDraft, each_handle, inline, is_tracing};
+    #[pymodule_export]
+    use crate::graph::PyGraph;
+    #[pymodule_export]
+    use crate::handle::PyHandle;
+    #[pymodule_export]
+    use crate::history::PyHistory;
+    #[pymodule_export]
+    use crate::prepared::PyPrepared;
+    #[pymodule_export]
+    use crate::program::PyProgram;
+    #[pymodule_export]
+    use crate::progress::PyProgress;
+    #[pymodule_export]
+    use crate::record::PyRecord;
+    #[pymodule_export]
+    use crate::step::PyStep;
+    #[pymodule_export]
+    use crate::workers::PyTeam;
+
+    /// The version of the package.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// "release", or "dev" where assertions are on: a benchmark refuses that.
+    #[pymodule_export]
+    const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
+
+    /// Return how many cores this process may use: affinity and cgroup limits considered.
+    #[pyfunction]
+    fn usable_cores() -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+}

@@ -1,0 +1,388 @@
+//! Prepared workflows: a program that runs as often as one likes, in one crossing per run.
+
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use makespan_core::sched::FailurePolicy;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::argument::{Arg, Source};
+use crate::call::{Caller, Table, built};
+use crate::clock::clock;
+use crate::columns::{Columns, Outcomes};
+use crate::context;
+use crate::draft;
+use crate::error::{BindError, BindResult};
+use crate::history::{self, History, PyHistory};
+use crate::layout::Layout;
+use crate::program::{Program, PyProgram};
+use crate::progress;
+use crate::record::PyRecord;
+use crate::run::{Ending, Failure, Run};
+use crate::solo::{Alone, SoloEnd, solo};
+use crate::team::Team;
+use crate::workers::PyTeam;
+
+/// A layout, and whether something was learned since it was made.
+#[derive(Debug)]
+struct Laid {
+    layout: Option<Arc<Layout>>,
+    is_stale: bool,
+}
+
+/// The native base of `makespan.PreparedWorkflow`.
+#[pyclass(name = "Prepared", module = "makespan._core", frozen, subclass)]
+#[derive(Debug)]
+pub(crate) struct PyPrepared {
+    program: Arc<Program>,
+    n_workers: usize,
+    policy: FailurePolicy,
+    history: Arc<Mutex<History>>,
+    /// There where the run may be shared.
+    team: Option<Py<PyTeam>>,
+    /// `makespan.result.RunResult`, and the function that makes an exception of failures.
+    result_class: Py<PyType>,
+    to_exception: Py<PyAny>,
+    laid: Mutex<Laid>,
+    /// Some parameter has its value already.
+    has_bound: bool,
+    strategy: Arc<str>,
+}
+
+impl PyPrepared {
+    fn layout(&self, py: Python<'_>) -> BindResult<Arc<Layout>> {
+        {
+            let laid = self.laid.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(layout), false) = (&laid.layout, laid.is_stale) {
+                return Ok(Arc::clone(layout));
+            }
+        }
+        let layout = Arc::new(match &self.team {
+            None => Layout::serial(py, &self.program)?,
+            Some(_) => {
+                let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
+                Layout::shared(py, &self.program, &expected_ns, self.n_workers)?
+            }
+        });
+        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) = Laid {
+            layout: Some(Arc::clone(&layout)),
+            is_stale: false,
+        };
+        Ok(layout)
+    }
+
+    /// Puts the arguments of a run in the order of the parameters.
+    fn bind(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<Vec<Py<PyAny>>> {
+        let parameters = &self.program.parameters;
+        if parameters.len() == args.len() && kwargs.is_none() && !self.has_bound {
+            return Ok(args.iter_borrowed().map(|value| value.to_owned().unbind()).collect());
+        }
+        let mismatch = |reason: String| BindError::ArgumentMismatch {
+            callee: self.program.names.workflow.clone(),
+            reason,
+        };
+        let n_free = parameters.iter().filter(|parameter| !parameter.is_bound).count();
+        if args.len() > n_free {
+            let n_args = args.len();
+            return Err(mismatch(match n_free {
+                0 => format!("every parameter has its value already, {n_args} more were given"),
+                n => format!("takes {n} arguments, {n_args} were given"),
+            }));
+        }
+        let mut n_used = 0;
+        let mut positional = args.iter_borrowed();
+        let mut values: Vec<Py<PyAny>> = Vec::with_capacity(parameters.len());
+        for parameter in parameters {
+            let named = match kwargs {
+                Some(kwargs) if !parameter.is_bound => kwargs.get_item(&parameter.name)?,
+                Some(_) | None => None,
+            };
+            n_used += usize::from(named.is_some());
+            let given = if parameter.is_bound { None } else { positional.next() };
+            if given.is_some() && named.is_some() {
+                return Err(mismatch(format!("multiple values for argument '{}'", parameter.name)));
+            }
+            let value = given
+                .map(|value| value.to_owned().unbind())
+                .or_else(|| named.map(Bound::unbind))
+                .or_else(|| parameter.default.as_ref().map(|default| default.clone_ref(py)));
+            match value {
+                Some(value) => values.push(value),
+                None => return Err(mismatch(format!("missing a required argument: '{}'", parameter.name))),
+            }
+        }
+        if let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() > n_used) {
+            let is_known = |name: &String| parameters.iter().any(|known| known.name == *name && !known.is_bound);
+            let names = kwargs.keys().iter().map(|key| key.to_string());
+            if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
+                return Err(mismatch(format!("unexpected keyword argument '{name}'")));
+            }
+        }
+        Ok(values)
+    }
+
+    fn described(&self) -> (Arc<str>, usize) {
+        (Arc::clone(&self.strategy), self.n_workers)
+    }
+
+    /// Runs with one worker; what others may see of it is a counter.
+    fn run_alone(&self, py: Python<'_>, layout: &Arc<Layout>, parameters: Vec<Py<PyAny>>) -> PyResult<(Ending, Results)> {
+        let _entered = context::enter(context::copy_of_current(py)?.into_bound(py))?;
+        let table = Table::new(layout.n_nodes(), parameters);
+        let watching = progress::watching();
+        let unwatched = AtomicU32::new(0);
+        if let Some(cell) = &watching {
+            cell.follow(layout.n_nodes(), Weak::new());
+        }
+        let counter = watching.as_ref().map_or(&unwatched, |cell| &cell.n_finished);
+        let mut stamps = Vec::new();
+        let started = clock().raw();
+        let end = {
+            let mut caller = Caller::new(py, layout, &table)?;
+            // SAFETY: nobody else knows the table.
+            #[expect(unsafe_code, reason = "runs nodes, see call.rs")]
+            unsafe {
+                solo(py, layout, &mut caller, &Alone(counter), started, &mut stamps)
+            }
+        };
+        let mut failures = Vec::new();
+        let outcomes = match end {
+            SoloEnd::Finished => Outcomes::AllFinished,
+            SoloEnd::Failed { position, error }
+                if self.policy == FailurePolicy::Stop || crate::error::ends_the_program(py, &error) =>
+            {
+                if crate::error::ends_the_program(py, &error) {
+                    return Err(error);
+                }
+                failures.push(Failure { position, error });
+                Outcomes::FailedAt(position)
+            }
+            SoloEnd::Interrupted { error, .. } => return Err(error),
+            end @ (SoloEnd::Failed { .. } | SoloEnd::Lasting { .. } | SoloEnd::Taken { .. }) => {
+                // The rest goes on where it can: the scheduler knows what that is.
+                let sharing = layout.new_sharing()?;
+                let run = Run::new(
+                    Arc::clone(layout),
+                    table,
+                    Some(sharing),
+                    Arc::new(Team::new()),
+                    None,
+                    self.policy,
+                    started,
+                    watching,
+                );
+                let mut caller = Caller::new(py, layout, &run.table)?;
+                let ending = run.go_on_from(py, &mut caller, end, stamps)?;
+                return Ok((ending, Results::Shared(Arc::clone(&run))));
+            }
+        };
+        let ended = clock().raw();
+        if let Some(cell) = watching {
+            cell.end(stamps.len() as u32);
+        }
+        let columns = Columns { started, ended, solo: stamps, spans: Vec::new(), outcomes };
+        Ok((Ending { columns, failures }, Results::Own(table)))
+    }
+
+    /// Runs with the help of the team.
+    fn run_shared(
+        &self,
+        py: Python<'_>,
+        team: &Bound<'_, PyTeam>,
+        layout: Arc<Layout>,
+        parameters: Vec<Py<PyAny>>,
+    ) -> PyResult<(Ending, Results)> {
+        PyTeam::recruit(team, self.n_workers - 1)?;
+        let context = context::copy_of_current(py)?;
+        let _entered = context::enter_copy_of(context.bind(py))?;
+        let table = Table::new(layout.n_nodes(), parameters);
+        let watching = progress::watching();
+        let run = Run::new(
+            layout,
+            table,
+            None,
+            team.get().team(),
+            Some(context),
+            self.policy,
+            clock().raw(),
+            watching.clone(),
+        );
+        let ending = run.drive(py);
+        if let Some(cell) = watching {
+            cell.end(run.layout.n_nodes() as u32);
+        }
+        Ok((ending?, Results::Shared(run)))
+    }
+
+    /// Takes the outputs and the kept results out of a run that is over.
+    fn harvest(&self, py: Python<'_>, layout: &Layout, results: &Results) -> PyResult<(Py<PyAny>, Vec<(u32, Py<PyAny>)>)> {
+        let table = results.table();
+        // SAFETY: the run is settled: no worker touches a slot any more.
+        #[expect(unsafe_code, reason = "slots are shared by protocol")]
+        let result = |node: u32| unsafe { table.result(py, layout.position_of(node) as usize) };
+        let program = &self.program;
+        let leaf = |arg: Arg| match arg.source() {
+            Source::Result(node) => result(node),
+            Source::Constant(idx) => program.constants[idx as usize].bind(py).clone(),
+            Source::Parameter(idx) => table.parameter(py, idx as usize),
+        };
+        let value = built(py, &program.output.shape, &program.output.leaves, &leaf)?.unbind();
+        let mut kept = Vec::new();
+        if program.has_kept_steps {
+            for (node, step_idx) in program.names.step_of_node().iter().enumerate() {
+                if program.steps[*step_idx as usize].bind(py).get().is_kept() {
+                    kept.push((node as u32, result(node as u32).unbind()));
+                }
+            }
+        }
+        Ok((value, kept))
+    }
+}
+
+/// The table of a run that is over.
+enum Results {
+    Own(Table),
+    Shared(Arc<Run>),
+}
+
+impl Results {
+    fn table(&self) -> &Table {
+        match self {
+            Self::Own(table) => table,
+            Self::Shared(run) => &run.table,
+        }
+    }
+}
+
+#[pymethods]
+impl PyPrepared {
+    #[new]
+    #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
+    #[pyo3(signature = (*, program, n_workers, stops_on_failure, history, team, result_class, to_exception, strategy))]
+    fn new(
+        program: &Bound<'_, PyProgram>,
+        n_workers: usize,
+        stops_on_failure: bool,
+        history: &Bound<'_, PyHistory>,
+        team: Option<Py<PyTeam>>,
+        result_class: Py<PyType>,
+        to_exception: Py<PyAny>,
+        strategy: &str,
+    ) -> Self {
+        let policy = if stops_on_failure { FailurePolicy::Stop } else { FailurePolicy::Continue };
+        Self {
+            program: Arc::clone(program.get().program()),
+            n_workers,
+            policy,
+            history: history.get().shared(),
+            team,
+            result_class,
+            to_exception,
+            laid: Mutex::new(Laid { layout: None, is_stale: false }),
+            has_bound: program.get().program().parameters.iter().any(|parameter| parameter.is_bound),
+            strategy: strategy.into(),
+        }
+    }
+
+    /// Run the workflow and return its `RunResult`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn run(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        let parameters = this.bind(py, args, kwargs)?;
+        let layout = this.layout(py)?;
+        // Steps that a step calls are plain calls, also when this run was started by a traced body.
+        let _current = draft::is_tracing().then(|| draft::make_current(None));
+        let (ending, results) = match &this.team {
+            Some(team) if layout.sharing.is_some() => {
+                this.run_shared(py, team.bind(py), Arc::clone(&layout), parameters)?
+            }
+            Some(_) | None => this.run_alone(py, &layout, parameters)?,
+        };
+        if this.team.is_some() && history::lock(&this.history).learn(py, &layout, &ending.columns) {
+            this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
+        }
+        if ending.failures.is_empty() {
+            let (value, kept) = this.harvest(py, &layout, &results)?;
+            let record = PyRecord::new(layout, ending.columns, Some(value), kept, this.described());
+            return new_result(this.result_class.bind(py), Bound::new(py, record)?.as_any());
+        }
+        let mut failures: Vec<(u32, Py<PyAny>)> = ending
+            .failures
+            .into_iter()
+            .map(|failure| {
+                let error = failure.error.into_value(py).into_any();
+                (layout.node_at(failure.position), error)
+            })
+            .collect();
+        failures.sort_by_key(|(node, _)| *node);
+        let record = PyRecord::new(layout, ending.columns, None, Vec::new(), this.described());
+        let result = new_result(this.result_class.bind(py), Bound::new(py, record)?.as_any())?;
+        let error = this.to_exception.bind(py).call1((result, failures))?;
+        Err(PyErr::from_value(error))
+    }
+
+    #[getter]
+    fn program(&self) -> PyProgram {
+        PyProgram::share(&self.program)
+    }
+
+    /// Name of the strategy.
+    #[getter]
+    fn strategy(&self) -> &str {
+        &self.strategy
+    }
+
+    /// How many steps may run at once.
+    #[getter]
+    fn workers(&self) -> usize {
+        self.n_workers
+    }
+
+    /// Node ids in the order in which one worker would run them now.
+    fn order(&self, py: Python<'_>) -> BindResult<Vec<u32>> {
+        let layout = self.layout(py)?;
+        Ok((0..layout.n_nodes() as u32).map(|position| layout.node_at(position)).collect())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for step in &self.program.steps {
+            visit.call(step)?;
+        }
+        for constant in &self.program.constants {
+            visit.call(constant)?;
+        }
+        if let Some(team) = &self.team {
+            visit.call(team)?;
+        }
+        visit.call(&self.to_exception)
+    }
+}
+
+/// Makes a `RunResult` around a record, without a Python frame: `object.__new__` and one attribute.
+fn new_result(class: &Bound<'_, PyType>, record: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let py = class.py();
+    let allocate = |class: *mut ffi::PyTypeObject| {
+        // SAFETY: the class is an ordinary Python class without a base of its own layout; allocating
+        // through its own slot and setting one attribute is what `object.__new__` would do.
+        #[expect(unsafe_code, reason = "PyO3 has no safe form of object.__new__")]
+        unsafe {
+            Bound::from_owned_ptr_or_err(py, ffi::PyType_GenericAlloc(class, 0))
+        }
+    };
+    let result = allocate(class.as_type_ptr())?;
+    result.setattr(pyo3::intern!(py, "_record"), record)?;
+    Ok(result.unbind())
+}

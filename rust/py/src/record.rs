@@ -1,0 +1,167 @@
+//! The record of a run: its value and, made when they are asked for, the columns about its nodes.
+
+use std::sync::Arc;
+
+use makespan_core::graph::critical_path;
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::clock::clock;
+use crate::columns::{Columns, Outcome};
+use crate::error::BindResult;
+use crate::layout::Layout;
+use crate::program::PyProgram;
+
+/// Start, finish (ns after the run's start, −1 where a node never ran), worker, outcome; by node id.
+type PyColumns<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i16>>,
+    Bound<'py, PyArray1<u8>>,
+);
+
+/// What a run left behind.
+#[pyclass(name = "Record", module = "makespan._core", frozen)]
+#[derive(Debug)]
+pub(crate) struct PyRecord {
+    layout: Arc<Layout>,
+    columns: Columns,
+    value: Option<Py<PyAny>>,
+    /// Results of `keep=True` steps, by node id.
+    kept: Vec<(u32, Py<PyAny>)>,
+    /// Name of the strategy, number of workers.
+    described: (Arc<str>, usize),
+}
+
+impl PyRecord {
+    pub(crate) fn new(
+        layout: Arc<Layout>,
+        columns: Columns,
+        value: Option<Py<PyAny>>,
+        kept: Vec<(u32, Py<PyAny>)>,
+        described: (Arc<str>, usize),
+    ) -> Self {
+        Self { layout, columns, value, kept, described }
+    }
+
+    fn ns(&self, ticks: u64) -> i64 {
+        clock().delta_as_nanos(self.columns.started, ticks) as i64
+    }
+
+    fn durations_ns(&self) -> Vec<u64> {
+        let mut durations_ns = vec![0; self.layout.n_nodes()];
+        self.columns.each_span(|span| {
+            durations_ns[self.layout.node_at(span.position) as usize] =
+                clock().delta_as_nanos(span.start, span.finish);
+        });
+        durations_ns
+    }
+}
+
+#[pymethods]
+impl PyRecord {
+    /// What the workflow returned; none for a failed run.
+    #[getter]
+    fn value(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.value.as_ref().map(|value| value.clone_ref(py))
+    }
+
+    #[getter]
+    fn program(&self) -> PyProgram {
+        PyProgram::share(&self.layout.program)
+    }
+
+    #[getter]
+    fn strategy(&self) -> &str {
+        &self.described.0
+    }
+
+    #[getter]
+    fn workers(&self) -> usize {
+        self.described.1
+    }
+
+    /// Wall time of the run in nanoseconds.
+    #[getter]
+    fn elapsed_ns(&self) -> i64 {
+        self.ns(self.columns.ended)
+    }
+
+    /// How many nodes finished, failed, were skipped, never ran.
+    fn outcome_counts(&self) -> [usize; 4] {
+        let mut counts = [0; 4];
+        for position in 0..self.layout.n_nodes() as u32 {
+            counts[self.columns.outcome(position) as usize] += 1;
+        }
+        counts
+    }
+
+    fn columns<'py>(&self, py: Python<'py>) -> PyColumns<'py> {
+        let n_nodes = self.layout.n_nodes();
+        let mut start_ns = vec![-1; n_nodes];
+        let mut finish_ns = vec![-1; n_nodes];
+        let mut worker = vec![-1; n_nodes];
+        let mut outcome = vec![Outcome::Cancelled as u8; n_nodes];
+        self.columns.each_span(|span| {
+            let node = self.layout.node_at(span.position) as usize;
+            start_ns[node] = self.ns(span.start);
+            finish_ns[node] = self.ns(span.finish);
+            worker[node] = span.worker.cast_signed();
+        });
+        for position in 0..n_nodes as u32 {
+            outcome[self.layout.node_at(position) as usize] = self.columns.outcome(position) as u8;
+        }
+        (
+            start_ns.into_pyarray(py),
+            finish_ns.into_pyarray(py),
+            worker.into_pyarray(py),
+            outcome.into_pyarray(py),
+        )
+    }
+
+    /// First start to last finish, and the sum of the durations, both in nanoseconds.
+    fn makespan_ns(&self) -> (i64, i64) {
+        let (mut first, mut last, mut work_ns) = (u64::MAX, 0, 0);
+        self.columns.each_span(|span| {
+            first = first.min(span.start);
+            last = last.max(span.finish);
+            work_ns += clock().delta_as_nanos(span.start, span.finish);
+        });
+        (clock().delta_as_nanos(first.min(last), last) as i64, work_ns as i64)
+    }
+
+    /// The longest chain of dependencies by measured durations: node ids, and its length in nanoseconds.
+    fn critical_path(&self) -> BindResult<(Vec<u32>, u64)> {
+        let graph = self.layout.program.graph()?;
+        let found = critical_path(&graph, &self.durations_ns())?;
+        Ok((found.path.iter().map(|node| node.get()).collect(), found.length_ns))
+    }
+
+    /// The `n` nodes that took longest, and how long in nanoseconds.
+    fn slowest(&self, n: usize) -> Vec<(u32, u64)> {
+        let durations_ns = self.durations_ns();
+        let mut nodes: Vec<u32> = (0..durations_ns.len() as u32).collect();
+        nodes.sort_by_key(|node| (std::cmp::Reverse(durations_ns[*node as usize]), *node));
+        nodes.truncate(n);
+        nodes.into_iter().map(|node| (node, durations_ns[node as usize])).collect()
+    }
+
+    /// The results that were kept, by node id.
+    fn kept<'py>(&self, py: Python<'py>) -> Vec<(u32, Bound<'py, PyAny>)> {
+        self.kept
+            .iter()
+            .map(|(node, result)| (*node, result.bind(py).clone()))
+            .collect()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(value) = &self.value {
+            visit.call(value)?;
+        }
+        for (_, result) in &self.kept {
+            visit.call(result)?;
+        }
+        Ok(())
+    }
+}

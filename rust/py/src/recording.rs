@@ -1,0 +1,252 @@
+//! What is written down while a workflow is described: nodes, arguments, effects. Runs no Python.
+
+use makespan_core::graph::NodeId;
+use makespan_core::optimize::{EffectId, Touch};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use rustc_hash::FxHashMap;
+
+use crate::argument::{Arg, Nesting, Source};
+use crate::names::Names;
+use crate::step::{Declared, PyStep};
+
+/// A leaf of a call's arguments, before it has an index.
+#[derive(Debug)]
+pub(crate) enum Leaf {
+    Node(u32),
+    Parameter(u32),
+    Object(Py<PyAny>),
+}
+
+/// What a call writes or reads by names that were computed from its arguments.
+#[derive(Debug, Default)]
+pub(crate) struct ComputedNames {
+    pub(crate) reads: Vec<String>,
+    pub(crate) writes: Vec<String>,
+}
+
+/// A parameter of a workflow that is described by a builder or prepared.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) default: Option<Py<PyAny>>,
+    /// It has its value already: runs do not take it.
+    pub(crate) is_bound: bool,
+}
+
+/// A call as it was made, and what it returned.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) node: u32,
+    pub(crate) step: Py<PyStep>,
+    pub(crate) args: Py<PyTuple>,
+    pub(crate) kwargs: Option<Py<PyDict>>,
+    /// A handle, or a tuple of them.
+    pub(crate) handle: Py<PyAny>,
+}
+
+/// Flags of a node.
+pub(crate) mod flag {
+    /// Its last argument is a constant: the tuple of the keywords' names.
+    pub(crate) const KEYWORDS: u32 = 1;
+    /// Some argument is rebuilt from a nesting, whose index stands above the flags.
+    pub(crate) const NESTED: u32 = 1 << 1;
+    /// Nobody uses the result.
+    pub(crate) const UNUSED: u32 = 1 << 2;
+    /// The node is expected to outlast a wake-up.
+    pub(crate) const LASTING: u32 = 1 << 3;
+    /// How far a nesting's index is shifted.
+    pub(crate) const N_BITS: u32 = 4;
+}
+
+/// The description of a workflow, growing call by call.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) names: Names,
+    pub(crate) steps: Vec<Py<PyStep>>,
+    idx_of_step: FxHashMap<usize, u32>,
+    touches_of_step: Vec<Box<[Touch]>>,
+    last_step: (usize, u32),
+    effects: FxHashMap<String, EffectId>,
+    pub(crate) flags: Vec<u32>,
+    pub(crate) arg_offsets: Vec<u32>,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) constants: Vec<Py<PyAny>>,
+    pub(crate) nestings: Vec<Nesting>,
+    pub(crate) touches: Vec<(NodeId, Touch)>,
+    /// Declared order: (before, after).
+    pub(crate) after: Vec<(NodeId, NodeId)>,
+    /// The same, the first end named.
+    pub(crate) after_named: Vec<(String, NodeId)>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) has_kept: bool,
+    /// The calls as they were made, where a builder keeps them for its serial run.
+    pub(crate) calls: Vec<Call>,
+}
+
+impl Recording {
+    pub(crate) fn new(workflow: String) -> Self {
+        Self {
+            names: Names::new(workflow),
+            steps: Vec::new(),
+            idx_of_step: FxHashMap::default(),
+            touches_of_step: Vec::new(),
+            last_step: (0, 0),
+            effects: FxHashMap::default(),
+            flags: Vec::new(),
+            arg_offsets: vec![0],
+            args: Vec::new(),
+            constants: Vec::new(),
+            nestings: Vec::new(),
+            touches: Vec::new(),
+            after: Vec::new(),
+            after_named: Vec::new(),
+            parameters: Vec::new(),
+            has_kept: false,
+            calls: Vec::new(),
+        }
+    }
+
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.flags.len()
+    }
+
+    fn effect(&mut self, name: &str) -> EffectId {
+        if let Some(effect) = self.effects.get(name) {
+            return *effect;
+        }
+        let effect = EffectId(self.effects.len() as u32);
+        self.effects.insert(name.to_owned(), effect);
+        effect
+    }
+
+    fn named_touches(&mut self, reads: &[String], writes: &[String]) -> Vec<Touch> {
+        let mut touches: Vec<Touch> = reads.iter().map(|name| Touch::Reads(self.effect(name))).collect();
+        touches.extend(writes.iter().map(|name| Touch::Writes(self.effect(name))));
+        touches
+    }
+
+    #[inline]
+    fn step_idx(&mut self, step: &Bound<'_, PyStep>) -> u32 {
+        let address = step.as_ptr().addr();
+        if self.last_step.0 == address {
+            return self.last_step.1;
+        }
+        let idx = match self.idx_of_step.get(&address) {
+            Some(idx) => *idx,
+            None => self.add_step(step, address),
+        };
+        self.last_step = (address, idx);
+        idx
+    }
+
+    #[cold]
+    fn add_step(&mut self, step: &Bound<'_, PyStep>, address: usize) -> u32 {
+        let declared = step.get();
+        let idx = self.names.add_step(declared.name());
+        let touches = match declared.declared() {
+            Declared::Nothing | Declared::Computed(_) => Vec::new(),
+            Declared::Anything => vec![Touch::Anything],
+            Declared::Names { reads, writes } => self.named_touches(reads, writes),
+        };
+        self.touches_of_step.push(touches.into());
+        self.has_kept |= declared.is_kept();
+        self.steps.push(step.clone().unbind());
+        self.idx_of_step.insert(address, idx);
+        idx
+    }
+
+    #[inline]
+    pub(crate) fn push_node(&mut self, node: u32) {
+        self.args.push(Arg::new(Source::Result(node)));
+    }
+
+    #[inline]
+    pub(crate) fn push_parameter(&mut self, idx: u32) {
+        self.args.push(Arg::new(Source::Parameter(idx)));
+    }
+
+    #[inline]
+    pub(crate) fn push_object(&mut self, object: Py<PyAny>) {
+        self.args.push(Arg::new(Source::Constant(self.constants.len() as u32)));
+        self.constants.push(object);
+    }
+
+    pub(crate) fn push_leaf(&mut self, leaf: Leaf) {
+        match leaf {
+            Leaf::Node(node) => self.push_node(node),
+            Leaf::Parameter(idx) => self.push_parameter(idx),
+            Leaf::Object(object) => self.push_object(object),
+        }
+    }
+
+    /// Ends a node whose arguments were pushed, and returns its id.
+    #[inline]
+    pub(crate) fn end_node(&mut self, step: &Bound<'_, PyStep>, flags: u32) -> u32 {
+        let node = self.flags.len() as u32;
+        let step_idx = self.step_idx(step);
+        self.names.add_node(step_idx);
+        self.flags.push(flags);
+        self.arg_offsets.push(self.args.len() as u32);
+        for touch in &self.touches_of_step[step_idx as usize] {
+            self.touches.push((NodeId::new(node), *touch));
+        }
+        node
+    }
+
+    /// Adds touches whose names were computed from the arguments of `node`.
+    pub(crate) fn add_touches(&mut self, node: u32, names: &ComputedNames) {
+        for touch in self.named_touches(&names.reads, &names.writes) {
+            self.touches.push((NodeId::new(node), touch));
+        }
+    }
+
+    /// A copy that shares the Python objects: a builder can be prepared again and again.
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            names: self.names.clone(),
+            steps: self.steps.iter().map(|step| step.clone_ref(py)).collect(),
+            idx_of_step: self.idx_of_step.clone(),
+            touches_of_step: self.touches_of_step.clone(),
+            last_step: self.last_step,
+            effects: self.effects.clone(),
+            flags: self.flags.clone(),
+            arg_offsets: self.arg_offsets.clone(),
+            args: self.args.clone(),
+            constants: self.constants.iter().map(|constant| constant.clone_ref(py)).collect(),
+            nestings: self.nestings.iter().map(|nesting| nesting.clone_ref(py)).collect(),
+            touches: self.touches.clone(),
+            after: self.after.clone(),
+            after_named: self.after_named.clone(),
+            parameters: self
+                .parameters
+                .iter()
+                .map(|parameter| Parameter {
+                    name: parameter.name.clone(),
+                    default: parameter.default.as_ref().map(|default| default.clone_ref(py)),
+                    is_bound: parameter.is_bound,
+                })
+                .collect(),
+            has_kept: self.has_kept,
+            calls: Vec::new(),
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for step in &self.steps {
+            visit.call(step)?;
+        }
+        for constant in &self.constants {
+            visit.call(constant)?;
+        }
+        for call in &self.calls {
+            visit.call(&call.step)?;
+            visit.call(&call.args)?;
+            if let Some(kwargs) = &call.kwargs {
+                visit.call(kwargs)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! The solo loop: one worker goes through the static order, without a queue, a lock or a wake-up.
+//!
+//! Per step: gather, call, store, one time stamp (the finish of one step is the start of the next), and
+//! the results dropped that this step used last.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+
+use crate::baton::Baton;
+use crate::call::Caller;
+use crate::clock::clock;
+use crate::layout::Layout;
+use crate::recording::flag;
+
+/// How long the loop goes on without looking for signals.
+const SIGNAL_PERIOD_NS: u64 = 10_000_000;
+
+/// How the soloist tells where it is, and learns that it is not one any more.
+pub(crate) trait Pace {
+    /// Steps from `position` to the next; false when somebody took over.
+    fn step(&self, position: u32) -> bool;
+}
+
+/// A soloist that nobody can take over from; others may read how far it is.
+pub(crate) struct Alone<'a>(pub(crate) &'a AtomicU32);
+
+impl Pace for Alone<'_> {
+    #[inline]
+    fn step(&self, position: u32) -> bool {
+        self.0.store(position + 1, Ordering::Relaxed);
+        true
+    }}
+
+impl Pace for Baton {
+    #[inline]
+    fn step(&self, position: u32) -> bool {
+        Baton::step(self, position)
+    }}
+
+/// How a solo ended.
+#[derive(Debug)]
+pub(crate) enum SoloEnd {
+    /// Every node is finished.
+    Finished,
+    /// The node at the position failed; somebody may have taken over while it ran.
+    Failed { position: u32, error: PyErr },
+    /// A signal handler raised; the node at the position was not started.
+    Interrupted { position: u32, error: PyErr },
+    /// The node at the position is expected to last; it was not started.
+    Lasting { position: u32 },
+    /// Somebody took over while the node at the position ran; its end is still to be reported.
+    Taken { position: u32 },
+}
+
+fn signal_period_ticks() -> u64 {
+    static TICKS: OnceLock<u64> = OnceLock::new();
+    *TICKS.get_or_init(|| {
+        let ticks = 1_u64 << 32;
+        let ns = clock().delta_as_nanos(0, ticks).max(1);
+        (u128::from(ticks) * u128::from(SIGNAL_PERIOD_NS) / u128::from(ns)) as u64
+    })
+}
+
+/// Goes through the layout from position 0; `stamps` receives the finish of every node, in ticks.
+///
+/// # Safety
+/// The caller of this function is the run's soloist, and `pace` is what others see of it.
+#[expect(unsafe_code, reason = "calls nodes, see call.rs")]
+pub(crate) unsafe fn solo(
+    py: Python<'_>,
+    layout: &Layout,
+    caller: &mut Caller<'_, '_>,
+    pace: &impl Pace,
+    started: u64,
+    stamps: &mut Vec<u64>,
+) -> SoloEnd {
+    let clock = clock();
+    let period = signal_period_ticks();
+    let n_nodes = layout.n_nodes();
+    let mut looked = started;
+    stamps.reserve_exact(n_nodes);
+    for position in 0..n_nodes {
+        if layout.nodes[position].flags & flag::LASTING != 0 {
+            return SoloEnd::Lasting { position: position as u32 };
+        }
+        // SAFETY: positions ascend and plan order is topological: the parents are finished, and the
+        // soloist alone touches slots.
+        let outcome = unsafe { caller.call(position) };
+        let now = clock.raw();
+        stamps.push(now);
+        let position_u32 = position as u32;
+        if let Err(error) = outcome {
+            return SoloEnd::Failed { position: position_u32, error };
+        }
+        if !pace.step(position_u32) {
+            return SoloEnd::Taken { position: position_u32 };
+        }
+        // SAFETY: the step was made, so this worker still is the soloist, and the node is finished.
+        unsafe { caller.release_last_uses(position) };
+        if now.wrapping_sub(looked) > period {
+            looked = now;
+            if let Err(error) = py.check_signals() {
+                return SoloEnd::Interrupted { position: position_u32 + 1, error };
+            }
+        }
+    }
+    SoloEnd::Finished
+}

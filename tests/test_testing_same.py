@@ -1,0 +1,84 @@
+"""What "the same result" means."""
+
+import math
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from makespan.testing import assert_same, first_difference
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclass
+class Point:
+    x: float
+    y: object = None
+
+
+def nest(depth: int, innermost: object) -> object:
+    value = innermost
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+MAKERS: list[Callable[[], object]] = [
+    lambda: 1,
+    lambda: "text",
+    lambda: math.nan,
+    lambda: [1, (2.0, {"a": {3}})],
+    lambda: Point(math.nan, [Point(1.0)]),
+    lambda: Pair(1, [math.nan]),
+    lambda: ValueError("no", 3),
+    lambda: np.array([1.0, np.nan]),
+    lambda: {"a": np.zeros((2, 3), dtype=np.int8)},
+    lambda: nest(100_000, "deep"),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_equal_values_are_the_same_without_identity(make: Callable[[], object]) -> None:
+    assert_same(make(), make())
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "place"),
+    [
+        (1, 1.0, "result"),
+        (True, 1, "result"),
+        ([1, 2], (1, 2), "result"),
+        ([1, 2], [1], "result"),
+        ([[1], [2, 3]], [[1], [2, 4]], "result[1][1]"),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, "result"),
+        ({"a": [1]}, {"a": [2]}, "result['a'][0]"),
+        (Point(1.0, "a"), Point(1.0, "b"), "result.y"),
+        (Pair(1, 2), (1, 2), "result"),
+        (ValueError("a"), ValueError("b"), "result.args[0]"),
+        (ValueError("a"), TypeError("a"), "result"),
+        (np.array([1, 2]), np.array([1, 3]), "result"),
+        (np.array([1, 2]), np.array([1.0, 2.0]), "result"),
+        (np.zeros((2, 3)), np.zeros((3, 2)), "result"),
+        (np.array([0.0]), np.array([-0.0]), "result"),
+        (nest(10_000, 1), nest(10_000, 2), "result" + "[0]" * 10_000),
+    ],
+)
+def test_difference_is_named_by_its_place(actual: object, expected: object, place: str) -> None:
+    difference = first_difference(actual, expected)
+    assert difference is not None
+    assert difference.startswith(f"{place} is ")
+    with pytest.raises(AssertionError):
+        assert_same(actual, expected)
+
+
+def test_value_that_contains_itself_is_compared_once() -> None:
+    left: list[object] = [1]
+    right: list[object] = [1]
+    left.append(left)
+    right.append(right)
+    assert_same(left, right)
+    right[0] = 2
+    assert first_difference(left, right) == "result[0] is 1 (int), expected 2 (int)"
