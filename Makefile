@@ -15,8 +15,10 @@ DEV := .venv
 RELEASE := .venv-release
 PACKAGING := build/packaging
 LOCK := requirements-dev.lock
-# pyo3's build script runs again when its interpreter changes: plain cargo gets maturin's.
+# pyo3 is built again whenever these variables change: cargo is called with those that maturin sets.
 export PYO3_PYTHON := $(CURDIR)/$(DEV)/bin/python
+SIGNATURE = $$($(PYO3_PYTHON) -c 'import sys; print("cpython-%d.%d-64bit" % sys.version_info[:2])')
+CARGO_AS_MATURIN = PYO3_BUILD_EXTENSION_MODULE=1 PYO3_ENVIRONMENT_SIGNATURE=$(SIGNATURE) cargo
 
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock rust-toolchain.toml
 RUST_SOURCES := $(wildcard $(RUST_SOURCES))
@@ -26,7 +28,7 @@ CORE_BENCHES := $(wildcard rust/core/benches)
 
 say := @printf '\n==> %s\n'
 
-.PHONY: help dev fmt lint demo test test-all bench wheel packaging bench-check ci stubs lock clean
+.PHONY: help dev fmt lint demo test test-all test-binding bench wheel packaging bench-check ci stubs lock clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -63,7 +65,7 @@ $(DEV)/.stamp-tools: $(LOCK)
 
 $(DEV)/.stamp-package: $(DEV)/.stamp-tools $(RUST_SOURCES) $(PACKAGE_FILES)
 	$(say) "dev build of the extension"
-	@VIRTUAL_ENV=$(CURDIR)/$(DEV) $(DEV)/bin/maturin develop
+	@PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/$(DEV) $(DEV)/bin/maturin develop
 	@touch $@
 
 $(RELEASE)/.stamp-tools: $(LOCK)
@@ -119,8 +121,8 @@ lint: $(DEV)/.stamp-tools
 	$(DEV)/bin/ruff check .
 	@$(MAKE) --no-print-directory $(DEV)/.stamp-package
 	$(say) "clippy and rustdoc"
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	$(CARGO_AS_MATURIN) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO_AS_MATURIN) doc --locked --workspace --no-deps --document-private-items
 	$(say) "types"
 	$(DEV)/bin/mypy
 	$(DEV)/bin/python -m mypy.stubtest makespan._core
@@ -132,7 +134,12 @@ test: $(DEV)/.stamp-package
 	$(say) "tests of the package"
 	$(DEV)/bin/python -m pytest -m "not slow"
 
-test-all: $(DEV)/.stamp-package
+# Links libpython, which an extension must not: a folder of its own, so that nothing is built twice.
+test-binding: $(DEV)/.stamp-tools
+	$(say) "tests of the binding"
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/binding cargo test --locked --package makespan-py
+
+test-all: test-binding $(DEV)/.stamp-package
 	$(say) "tests of the core, the long ones as well"
 	cargo test --locked --package makespan-core -- --include-ignored
 	$(say) "tests of the package, the slow ones as well"
@@ -157,10 +164,10 @@ bench-check: $(RELEASE)/.stamp-bench
 	$(if $(CORE_BENCHES),cargo test --locked --package makespan-core --bench '*')
 
 ci:
-	@for part in lint test wheel packaging bench-check; do \
+	@for part in lint test test-binding wheel packaging bench-check; do \
 	  start=$$(date +%s); \
 	  $(MAKE) --no-print-directory $$part || { printf '\nmake ci: %s failed\n' $$part; exit 1; }; \
-	  ran="$$ran$$(printf '  %-12s %4d s' $$part $$(($$(date +%s) - start)))\n"; \
+	  ran="$$ran$$(printf '  %-13s %4d s' $$part $$(($$(date +%s) - start)))\n"; \
 	done; printf '\nmake ci ran, and all passed:\n%b' "$$ran"
 
 # --- upkeep -------------------------------------------------------------------------------------

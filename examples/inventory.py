@@ -81,18 +81,19 @@ def counts(source: bytes) -> tuple[int, int, int]:
 @ms.step
 def imports(source: bytes) -> list[str] | None:
     try:
-        found, pending = set[str](), [ast.parse(source)]
+        found, pending = set[str](), list[ast.AST]([ast.parse(source)])
     except (SyntaxError, ValueError, RecursionError):
         return None
     while pending:
-        match pending.pop():
-            case ast.Import(names=names):
-                found.update(alias.name.partition(".")[0] for alias in names)
-            case ast.ImportFrom(module=str(module), level=0):
-                found.add(module.partition(".")[0])
-            case node:
-                for block in BLOCKS:
-                    pending.extend(getattr(node, block, ()))
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+        else:
+            for block in BLOCKS:
+                pending += getattr(node, block, ())
     return sorted(found)
 
 

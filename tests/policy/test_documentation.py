@@ -28,7 +28,7 @@ def public_classes() -> list[tuple[str, type]]:
 
 def public_functions() -> list[tuple[str, object]]:
     """Return the public functions, and the public methods of public classes."""
-    found = [(name, value) for name, value in public_objects() if inspect.isfunction(value)]
+    found: list[tuple[str, object]] = [(name, value) for name, value in public_objects() if inspect.isfunction(value)]
     for class_name, cls in public_classes():
         for name, member in vars(cls).items():
             function = getattr(member, "__func__", member)
@@ -63,9 +63,9 @@ def test_public_objects_are_documented_and_have_a_public_home() -> None:
     assert private == {}
 
 
-def test_all_is_sorted_and_complete() -> None:
-    assert list(ms.__all__) == sorted(ms.__all__)
+def test_all_names_what_there_is() -> None:
     assert len(set(ms.__all__)) == len(ms.__all__)
+    assert [name for name in ms.__all__ if not hasattr(ms, name)] == []
 
 
 @pytest.mark.parametrize(

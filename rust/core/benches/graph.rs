@@ -14,29 +14,17 @@ use instances::{Instance, chain_10k, independent_100k, layered_100k, random_1m};
 fn all_instances() -> [Instance; 5] {
     let random = random_1m();
     let permuted = random.permuted("random_1m_permuted");
-    [
-        independent_100k(),
-        chain_10k(),
-        layered_100k(),
-        random,
-        permuted,
-    ]
+    [independent_100k(), chain_10k(), layered_100k(), random, permuted]
 }
 
 /// Build, topological order, levels and critical path; returns what identifies the answer.
 fn analyze(instance: &Instance, durations_ns: &[u64]) -> (usize, u64, u32, usize) {
-    let graph = Graph::from_arrays(instance.n_nodes, &instance.sources, &instance.targets)
-        .expect("acyclic");
+    let graph = Graph::from_arrays(instance.n_nodes, &instance.sources, &instance.targets).expect("acyclic");
     let order: Vec<_> = graph.topological_order().collect();
     let levels = graph.levels();
     let critical = critical_path(&graph, durations_ns).expect("a duration per node");
     let level_max = levels.into_iter().max().unwrap_or(0);
-    (
-        order.len(),
-        critical.length_ns,
-        level_max,
-        critical.path.len(),
-    )
+    (order.len(), critical.length_ns, level_max, critical.path.len())
 }
 
 fn check_analysis(instance: &Instance, durations_ns: &[u64]) {
@@ -91,11 +79,7 @@ fn bench_optimize(criterion: &mut Criterion) {
     group.sample_size(10);
     let instance = layered_100k();
     let graph = instance.graph();
-    assert_eq!(
-        transitive_reduction(&graph),
-        graph,
-        "edges between neighboring layers are all needed"
-    );
+    assert_eq!(transitive_reduction(&graph), graph, "edges between neighboring layers are all needed");
     group.throughput(Throughput::Elements(instance.n_nodes as u64));
     group.bench_function("transitive_reduction/layered_100k", |bencher| {
         bencher.iter(|| black_box(transitive_reduction(&graph)));

@@ -8,6 +8,7 @@ use makespan_core::graph::Graph;
 use makespan_core::queue::IndexedHeap;
 use makespan_core::sched::{Action, Event, Inputs, ReadySet, Scheduler, SchedulerOptions};
 
+#[expect(dead_code, reason = "each bench program uses a part of what they share")]
 mod instances;
 
 use instances::{Instance, chain_10k, independent_100k, layered_100k, random_1m};
@@ -15,19 +16,11 @@ use instances::{Instance, chain_10k, independent_100k, layered_100k, random_1m};
 /// A scheduler at the beginning of a run in which every edge carries data.
 fn scheduler(graph: &Arc<Graph>, inputs: &Arc<Inputs>) -> Scheduler {
     let kept = vec![false; graph.n_nodes()].into();
-    Scheduler::new(
-        Arc::clone(graph),
-        Arc::clone(inputs),
-        kept,
-        SchedulerOptions::default(),
-    )
+    Scheduler::new(Arc::clone(graph), Arc::clone(inputs), kept, SchedulerOptions::default())
 }
 
 fn inputs(graph: &Graph) -> Inputs {
-    let mut inputs = Inputs {
-        offsets: vec![0],
-        nodes: Vec::with_capacity(graph.n_edges()),
-    };
+    let mut inputs = Inputs { offsets: vec![0], nodes: Vec::with_capacity(graph.n_edges()) };
     for node in graph.nodes() {
         inputs.nodes.extend_from_slice(graph.predecessors(node));
         inputs.offsets.push(inputs.nodes.len() as u32);
@@ -41,17 +34,12 @@ fn drain(scheduler: &mut Scheduler, n_at_once: u32) -> usize {
     let mut actions = Vec::new();
     let mut n_actions = 0;
     while !scheduler.is_settled() {
-        scheduler
-            .advance(0, &events, &mut actions)
-            .expect("only what was dispatched is reported");
+        scheduler.advance(0, &events, &mut actions).expect("only what was dispatched is reported");
         n_actions += actions.len();
         events.clear();
         events.extend(actions.drain(..).filter_map(|action| match action {
             Action::Dispatch { node } => Some(Event::Finished { node }),
-            Action::Release { .. }
-            | Action::Skip { .. }
-            | Action::Cancel { .. }
-            | Action::Settle => None,
+            Action::Release { .. } | Action::Skip { .. } | Action::Cancel { .. } | Action::Settle => None,
         }));
         events.push(Event::Requested { n_nodes: n_at_once });
     }
@@ -71,10 +59,7 @@ fn bench_scheduler(criterion: &mut Criterion) {
         });
         for n_at_once in [1, 1_024] {
             // A dispatch and a release for each node, and the end.
-            assert_eq!(
-                drain(&mut scheduler(&graph, &inputs), n_at_once),
-                2 * instance.n_nodes + 1
-            );
+            assert_eq!(drain(&mut scheduler(&graph, &inputs), n_at_once), 2 * instance.n_nodes + 1);
             let name = BenchmarkId::new(format!("drain_by_{n_at_once}"), instance.name);
             group.bench_function(name, |bencher| {
                 let set_up = || scheduler(&graph, &inputs);
@@ -94,9 +79,7 @@ fn bench_queues(criterion: &mut Criterion) {
     group.sample_size(10);
     let n_slots = 1_000_000_u32;
     // A multiplicative permutation: distinct priorities in no order.
-    let priorities: Vec<u32> = (0..n_slots)
-        .map(|slot| slot.wrapping_mul(2_654_435_761))
-        .collect();
+    let priorities: Vec<u32> = (0..n_slots).map(|slot| slot.wrapping_mul(2_654_435_761)).collect();
     let mut sorted = priorities.clone();
     sorted.sort_unstable_by(|left, right| right.cmp(left));
     let drain_heap = |check: &mut dyn FnMut(u32)| {
@@ -116,7 +99,7 @@ fn bench_queues(criterion: &mut Criterion) {
         bencher.iter(|| {
             drain_heap(&mut |priority| {
                 black_box(priority);
-            })
+            });
         });
     });
 
@@ -133,7 +116,7 @@ fn bench_queues(criterion: &mut Criterion) {
     };
     assert_eq!(drain_set(), n_slots);
     group.bench_function("ready_set_insert_pop/1m", |bencher| {
-        bencher.iter(|| black_box(drain_set()))
+        bencher.iter(|| black_box(drain_set()));
     });
     group.finish();
 }

@@ -5,8 +5,7 @@ mod common;
 use std::collections::{BTreeSet, VecDeque};
 
 use makespan_core::graph::{
-    Graph, GraphError, NodeId, ancestors, critical_path, descendants, transitive_reduction,
-    upward_rank,
+    Graph, GraphError, NodeId, ancestors, critical_path, descendants, transitive_reduction, upward_rank,
 };
 use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
 use petgraph::graph::DiGraph;
@@ -14,7 +13,7 @@ use petgraph::visit::IntoEdgeReferences;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use common::{closure, descriptions, graphs};
+use common::{closure, config, descriptions, graphs};
 
 fn edge_set(graph: &Graph) -> BTreeSet<(NodeId, NodeId)> {
     graph.edges().collect()
@@ -41,10 +40,7 @@ fn positions(graph: &Graph) -> Vec<usize> {
 
 /// Kahn's algorithm over a sorted set.
 fn smallest_order(graph: &Graph) -> Vec<NodeId> {
-    let mut n_unmet: Vec<_> = graph
-        .nodes()
-        .map(|node| graph.predecessors(node).len())
-        .collect();
+    let mut n_unmet: Vec<_> = graph.nodes().map(|node| graph.predecessors(node).len()).collect();
     let mut ready: BTreeSet<_> = graph.sources().collect();
     let mut order = Vec::new();
     while let Some(node) = ready.pop_first() {
@@ -75,7 +71,7 @@ fn girth_at(n_nodes: usize, edges: &[(NodeId, NodeId)], start: NodeId) -> Option
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn test_graph_holds_exactly_the_edges_given((n_nodes, edges) in descriptions(40)) {
@@ -253,11 +249,8 @@ fn test_a_million_nodes_in_a_chain() {
     let n_nodes = 1_000_000_u32;
     let ids: Vec<_> = (0..i64::from(n_nodes)).collect();
     for is_reversed in [false, true] {
-        let (sources, targets) = if is_reversed {
-            (&ids[1..], &ids[..ids.len() - 1])
-        } else {
-            (&ids[..ids.len() - 1], &ids[1..])
-        };
+        let (sources, targets) =
+            if is_reversed { (&ids[1..], &ids[..ids.len() - 1]) } else { (&ids[..ids.len() - 1], &ids[1..]) };
         let graph = Graph::from_arrays(n_nodes as usize, sources, targets).unwrap();
         let critical = critical_path(&graph, &vec![2; n_nodes as usize]).unwrap();
         assert_eq!(critical.length_ns, 2 * u64::from(n_nodes));

@@ -12,7 +12,7 @@ use makespan_core::sched::ReadySet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use common::{closure, graphs};
+use common::{closure, config, graphs};
 
 #[derive(Clone, Debug)]
 enum HeapStep {
@@ -52,9 +52,7 @@ fn set_steps(capacity: u32) -> impl Strategy<Value = Vec<SetStep>> {
 
 /// Whether two nodes with these touches must keep their order.
 fn is_conflict(left: &[Touch], right: &[Touch]) -> bool {
-    let pairs = left
-        .iter()
-        .flat_map(|left| right.iter().map(move |right| (left, right)));
+    let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (left, right)));
     pairs.into_iter().any(|pair| match pair {
         (Touch::Anything, _) | (_, Touch::Anything) => true,
         (Touch::Reads(_), Touch::Reads(_)) => false,
@@ -72,15 +70,12 @@ fn touches() -> impl Strategy<Value = Vec<(NodeId, Touch)>> {
     ];
     vec((0_u32..24, touch), 0..40).prop_map(|mut touches| {
         touches.sort_by_key(|&(node, _)| node);
-        touches
-            .into_iter()
-            .map(|(node, touch)| (NodeId::new(node), touch))
-            .collect()
+        touches.into_iter().map(|(node, touch)| (NodeId::new(node), touch)).collect()
     })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(config(512))]
 
     #[test]
     fn test_heap_agrees_with_a_sorted_list(steps in heap_steps()) {

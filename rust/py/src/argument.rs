@@ -44,11 +44,7 @@ impl Arg {
     /// The node whose result this is.
     #[inline]
     pub(crate) const fn node(self) -> Option<u32> {
-        if self.0 & FIXED == 0 {
-            Some(self.0 & INDEX)
-        } else {
-            None
-        }
+        if self.0 & FIXED == 0 { Some(self.0 & INDEX) } else { None }
     }
 
     /// The same argument, marked as the last use of its result.

@@ -34,10 +34,7 @@ impl Table {
     pub(crate) fn new(n_nodes: usize, parameters: Vec<Py<PyAny>>) -> Self {
         let mut slots = Vec::with_capacity(n_nodes);
         slots.resize_with(n_nodes, || UnsafeCell::new(None));
-        Self {
-            slots: slots.into(),
-            parameters,
-        }
+        Self { slots: slots.into(), parameters }
     }
 
     /// Returns the value of a parameter.
@@ -72,7 +69,7 @@ impl Table {
 
 /// Keeps a thread that the interpreter ends while it is inside a call from unwinding through this crate.
 ///
-/// Before 3.14 CPython ends daemon threads that come back during finalization by unwinding them. This
+/// Before 3.14 `CPython` ends daemon threads that come back during finalization by unwinding them. This
 /// stops there for good, as 3.14 does by itself.
 struct EndsHere;
 
@@ -278,12 +275,7 @@ unsafe fn vectorcall(
     let guard = EndsHere;
     // SAFETY: as the caller vouches.
     let result = unsafe {
-        ffi::PyObject_Vectorcall(
-            callable,
-            args,
-            n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
-            keywords,
-        )
+        ffi::PyObject_Vectorcall(callable, args, n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET, keywords)
     };
     std::mem::forget(guard);
     result

@@ -84,9 +84,6 @@ mod tests {
         columns.each_span(|span| seen.push((span.position, span.worker, span.start, span.finish)));
         assert_eq!(seen, [(0, 0, 10, 12), (1, 0, 12, 20), (2, 1, 21, 29)]);
         let outcomes: Vec<Outcome> = (0..4).map(|position| columns.outcome(position)).collect();
-        assert_eq!(
-            outcomes,
-            [Outcome::Finished, Outcome::Finished, Outcome::Failed, Outcome::Cancelled]
-        );
+        assert_eq!(outcomes, [Outcome::Finished, Outcome::Finished, Outcome::Failed, Outcome::Cancelled]);
     }
 }

@@ -7,9 +7,8 @@ use makespan_core::graph::NodeId;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use rustc_hash::FxHashMap;
 
-use crate::argument::Nesting;
+use crate::argument::{Nesting, Shape};
 use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
 use crate::names::Names;
@@ -54,16 +53,11 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Draft {
     state: Mutex<State>,
-    /// Whether instances of a class (by address) can hold handles; valid while the draft holds them.
-    record_types: Mutex<FxHashMap<usize, bool>>,
 }
 
 impl Draft {
     fn new(workflow: String) -> Self {
-        Self {
-            state: Mutex::new(State::Open(Box::new(Recording::new(workflow)))),
-            record_types: Mutex::default(),
-        }
+        Self { state: Mutex::new(State::Open(Box::new(Recording::new(workflow)))) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,25 +86,9 @@ impl Draft {
     }
 
     pub(crate) fn parameter_name(&self, idx: u32) -> String {
-        self.with_names(|names| format!("parameter '{}' of {}", names.parameters[idx as usize], names.workflow))
-    }
-
-    fn is_record_type(&self, value: Borrowed<'_, '_, PyAny>) -> bool {
-        let address = value.get_type_ptr().addr();
-        let mut known = self.record_types.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(is_record) = known.get(&address) {
-            return *is_record;
-        }
-        // The look-up may run a metaclass: not under the lock.
-        drop(known);
-        let is_record = scan::is_record_instance(value);
-        known = self.record_types.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(address, is_record);
-        is_record
-    }
-
-    fn is_simple(&self, value: Borrowed<'_, '_, PyAny>) -> bool {
-        scan::is_simple(value, || !is_atom(value) && self.is_record_type(value))
+        self.with_names(|names| {
+            format!("parameter '{}' of {}", names.parameters[idx as usize], names.workflow)
+        })
     }
 
     /// Records a call and returns its node.
@@ -127,14 +105,9 @@ impl Draft {
             Declared::Computed(function) => Some(computed_names(function, args, kwargs)?),
             Declared::Nothing | Declared::Anything | Declared::Names { .. } => None,
         };
-        let is_simple = args.iter_borrowed().all(|argument| self.is_simple(argument))
-            && kwargs.is_none_or(|kwargs| {
-                kwargs.iter().all(|(_, value)| self.is_simple(value.as_borrowed()))
-            });
-        let node = if is_simple {
-            self.record_simple(step, args, kwargs)?
-        } else {
-            self.record_nested(step, args, kwargs)?
+        let node = match self.record_simple(step, args, kwargs)? {
+            Some(node) => node,
+            None => self.record_scanned(step, args, kwargs)?,
         };
         if let Some(names) = computed {
             self.with_recording(|recording| {
@@ -145,35 +118,29 @@ impl Draft {
         Ok(node)
     }
 
+    /// Records a call whose arguments are certainly handles and plain objects; none when one may be more.
+    #[inline]
     fn record_simple(
         self: &Arc<Self>,
         step: &Bound<'_, PyStep>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> BindResult<u32> {
+    ) -> BindResult<Option<u32>> {
         let keywords = kwargs.map(|kwargs| kwargs.keys().to_tuple());
-        let values: Vec<Bound<'_, PyAny>> = kwargs
-            .into_iter()
-            .flat_map(|kwargs| kwargs.iter().map(|(_, value)| value))
-            .collect();
+        let values = kwargs.map(PyDictMethods::values);
+        let values = values.as_ref().map(|values| values.iter());
         self.with_recording(|recording| {
-            let (n_args, n_constants) = (recording.args.len(), recording.constants.len());
-            let arguments = args.iter_borrowed().chain(values.iter().map(Bound::as_borrowed));
-            for argument in arguments {
-                if let Ok(handle) = argument.cast_exact::<PyHandle>() {
-                    let handle = handle.get();
-                    if !Arc::ptr_eq(handle.draft(), self) {
-                        recording.args.truncate(n_args);
-                        recording.constants.truncate(n_constants);
-                        return Err(self.foreign(step.get().name(), handle));
-                    }
-                    match handle.target() {
-                        Target::Node(node) => recording.push_node(*node),
-                        Target::Parameter(idx) => recording.push_parameter(*idx),
-                        Target::Each(_) => unreachable!("an each is not simple"),
-                    }
-                } else {
-                    recording.push_object(argument.to_owned().unbind());
+            let mark = recording.mark();
+            for argument in args.iter_borrowed() {
+                if !recording.push_simple(self, argument) {
+                    recording.reset(mark);
+                    return Ok(None);
+                }
+            }
+            for argument in values.into_iter().flatten() {
+                if !recording.push_simple(self, argument.as_borrowed()) {
+                    recording.reset(mark);
+                    return Ok(None);
                 }
             }
             let mut flags = 0;
@@ -181,7 +148,7 @@ impl Draft {
                 recording.push_object(keywords.into_any().unbind());
                 flags = flag::KEYWORDS;
             }
-            Ok(recording.end_node(step, flags))
+            Ok(Some(recording.end_node(step, flags)))
         })
     }
 
@@ -191,7 +158,9 @@ impl Draft {
         BindError::ForeignHandle { step: step.to_owned(), handle: handle.path() }
     }
 
-    fn record_nested(
+    /// Records a call after a look into its arguments.
+    #[cold]
+    fn record_scanned(
         self: &Arc<Self>,
         step: &Bound<'_, PyStep>,
         args: &Bound<'_, PyTuple>,
@@ -199,24 +168,32 @@ impl Draft {
     ) -> BindResult<u32> {
         let mut scan = Scan::new(self, step.get().name());
         let mut shapes = Vec::with_capacity(args.len());
-        for argument in args.iter() {
+        let mut plain_types = Vec::new();
+        let values = kwargs.map(PyDictMethods::values);
+        for argument in args.iter().chain(values.iter().flat_map(PyListMethods::iter)) {
             shapes.push(scan.argument(&argument)?);
+            if !scan::may_hold_handles(&argument) {
+                plain_types.push(argument.get_type_ptr().addr());
+            }
         }
-        for (_, argument) in kwargs.into_iter().flatten() {
-            shapes.push(scan.argument(&argument)?);
-        }
-        let nesting = Nesting {
-            shapes: shapes.into(),
-            keywords: kwargs.map(|kwargs| kwargs.keys().to_tuple().unbind()),
-        };
+        let is_simple = shapes.iter().all(|shape| matches!(shape, Shape::Leaf(_)));
+        let keywords = kwargs.map(|kwargs| kwargs.keys().to_tuple());
         let leaves = scan.leaves;
         self.with_recording(|recording| {
+            recording.add_plain_types(plain_types);
             for leaf in leaves {
                 recording.push_leaf(leaf);
             }
-            let idx = recording.nestings.len() as u32;
-            recording.nestings.push(nesting);
-            Ok(recording.end_node(step, flag::NESTED | (idx << flag::N_BITS)))
+            let mut flags = 0;
+            if !is_simple {
+                flags = flag::NESTED | ((recording.nestings.len() as u32) << flag::N_BITS);
+                let keywords = keywords.map(Bound::unbind);
+                recording.nestings.push(Nesting { shapes: shapes.into(), keywords });
+            } else if let Some(keywords) = keywords {
+                recording.push_object(keywords.into_any().unbind());
+                flags = flag::KEYWORDS;
+            }
+            Ok(recording.end_node(step, flags))
         })
     }
 
@@ -262,7 +239,12 @@ impl Draft {
     }
 
     /// Ends the description. A traced body is consumed; a builder can be finished again and again.
-    fn finish(self: &Arc<Self>, py: Python<'_>, outputs: Option<&Bound<'_, PyAny>>, keep: bool) -> BindResult<Program> {
+    fn finish(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        outputs: Option<&Bound<'_, PyAny>>,
+        keep: bool,
+    ) -> BindResult<Program> {
         let output = match outputs {
             None => None,
             Some(outputs) => {
@@ -275,7 +257,10 @@ impl Draft {
             let mut state = self.lock();
             match &mut *state {
                 State::Finished(names) => {
-                    return Err(BindError::Workflow(format!("workflow '{}' is already finished", names.workflow)));
+                    return Err(BindError::Workflow(format!(
+                        "workflow '{}' is already finished",
+                        names.workflow
+                    )));
                 }
                 State::Open(recording) if keep => recording.clone_ref(py),
                 State::Open(recording) => {
@@ -289,15 +274,6 @@ impl Draft {
     }
 }
 
-/// True for objects of the built-in immutable types that most arguments are.
-#[inline]
-fn is_atom(value: Borrowed<'_, '_, PyAny>) -> bool {
-    value.is_none()
-        || value.is_exact_instance_of::<pyo3::types::PyInt>()
-        || value.is_exact_instance_of::<PyString>()
-        || value.is_exact_instance_of::<PyHandle>()
-}
-
 fn computed_names(
     function: &Py<PyAny>,
     args: &Bound<'_, PyTuple>,
@@ -308,13 +284,8 @@ fn computed_names(
 }
 
 /// A call that a builder recorded: node, step, arguments, keyword arguments, handle.
-type PyCall<'py> = (
-    u32,
-    Bound<'py, PyStep>,
-    Bound<'py, PyTuple>,
-    Option<Bound<'py, PyDict>>,
-    Bound<'py, PyAny>,
-);
+type PyCall<'py> =
+    (u32, Bound<'py, PyStep>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>, Bound<'py, PyAny>);
 
 /// A workflow that is being described.
 #[pyclass(name = "Draft", module = "makespan._core", frozen)]
@@ -330,14 +301,19 @@ impl PyDraft {
 
     /// Adds a parameter and returns its handle.
     #[pyo3(signature = (name, *default))]
-    fn parameter(&self, name: String, default: &Bound<'_, PyTuple>) -> BindResult<PyHandle> {
+    fn parameter<'py>(
+        &self,
+        name: String,
+        default: &Bound<'py, PyTuple>,
+    ) -> BindResult<Bound<'py, PyHandle>> {
+        let py = default.py();
         let default = default.get_item(0).ok().map(Bound::unbind);
         let idx = self.0.with_recording(|recording| {
             recording.names.parameters.push(name.clone());
             recording.parameters.push(Parameter { name, default, is_bound: false });
             Ok(recording.parameters.len() as u32 - 1)
         })?;
-        Ok(PyHandle::new(Arc::clone(&self.0), Target::Parameter(idx)))
+        Ok(PyHandle::new(py, Arc::clone(&self.0), Target::Parameter(idx))?)
     }
 
     /// Calls a workflow's body, records the step calls it makes, and returns the program.
@@ -365,7 +341,7 @@ impl PyDraft {
         kwargs: Option<&Bound<'py, PyDict>>,
         after: Option<&Bound<'py, PyAny>>,
     ) -> BindResult<Bound<'py, PyAny>> {
-        let (node, handle) = PyStep::record(step, Arc::clone(&self.0), args, kwargs)?;
+        let (node, handle) = PyStep::record(step, &self.0, args, kwargs)?;
         if let Some(after) = after {
             self.0.add_after(node, after)?;
         }
@@ -414,7 +390,13 @@ impl PyDraft {
                 .iter()
                 .map(|call| {
                     let kwargs = call.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone());
-                    (call.node, call.step.bind(py).clone(), call.args.bind(py).clone(), kwargs, call.handle.bind(py).clone())
+                    (
+                        call.node,
+                        call.step.bind(py).clone(),
+                        call.args.bind(py).clone(),
+                        kwargs,
+                        call.handle.bind(py).clone(),
+                    )
                 })
                 .collect())
         })
@@ -438,7 +420,11 @@ impl PyDraft {
 
 /// Returns a handle of the list of what several handles stand for; handles of one workflow, and values.
 #[pyfunction]
-pub(crate) fn each_handle(handles: Vec<Bound<'_, PyHandle>>) -> BindResult<Option<PyHandle>> {
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
+pub(crate) fn each_handle<'py>(
+    py: Python<'py>,
+    handles: Vec<Bound<'py, PyHandle>>,
+) -> BindResult<Option<Bound<'py, PyHandle>>> {
     let Some(first) = handles.first() else {
         return Ok(None);
     };
@@ -452,7 +438,7 @@ pub(crate) fn each_handle(handles: Vec<Bound<'_, PyHandle>>) -> BindResult<Optio
             }
         }
     }
-    Ok(Some(PyHandle::new(draft, Target::Each(targets.into()))))
+    Ok(Some(PyHandle::new(py, draft, Target::Each(targets.into()))?))
 }
 
 /// True while a workflow's body is traced on this thread.

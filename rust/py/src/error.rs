@@ -8,6 +8,7 @@ use pyo3::PyErr;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
+#[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
@@ -79,15 +80,11 @@ impl From<BindError> for PyErr {
                 }
             },
             BindError::Cycle(paths) => raise::CycleError::new_err((closed(paths),)),
-            BindError::UnknownNode { path, referrer } => {
-                raise::UnknownNodeError::new_err((path, referrer))
-            }
+            BindError::UnknownNode { path, referrer } => raise::UnknownNodeError::new_err((path, referrer)),
             BindError::NotComputedYet { path, operation } => {
                 raise::NotComputedYet::new_err((path, operation))
             }
-            BindError::ForeignHandle { step, handle } => {
-                raise::ForeignHandleError::new_err((step, handle))
-            }
+            BindError::ForeignHandle { step, handle } => raise::ForeignHandleError::new_err((step, handle)),
             BindError::ArgumentMismatch { callee, reason } => {
                 raise::ArgumentMismatchError::new_err((callee, reason))
             }
@@ -103,9 +100,7 @@ fn graph_error(error: GraphError) -> PyErr {
         GraphError::Cycle { nodes } => {
             raise::CycleError::new_err((closed(nodes.into_iter().map(NodeId::get).collect()),))
         }
-        GraphError::SelfLoop { node, .. } => {
-            raise::CycleError::new_err((vec![node.get(), node.get()],))
-        }
+        GraphError::SelfLoop { node, .. } => raise::CycleError::new_err((vec![node.get(), node.get()],)),
         GraphError::UnknownNode { edge_idx, node, n_nodes } => raise::ValidationError::new_err((
             format!("edge {edge_idx}"),
             node,
@@ -119,12 +114,8 @@ fn graph_error(error: GraphError) -> PyErr {
             offset_idx,
             "offsets that ascend from 0",
         )),
-        GraphError::TooManyNodes { n_nodes } => {
-            raise::ValidationError::new_err(("n_nodes", n_nodes, text))
-        }
-        GraphError::TooManyEdges { n_edges } => {
-            raise::ValidationError::new_err(("n_edges", n_edges, text))
-        }
+        GraphError::TooManyNodes { n_nodes } => raise::ValidationError::new_err(("n_nodes", n_nodes, text)),
+        GraphError::TooManyEdges { n_edges } => raise::ValidationError::new_err(("n_edges", n_edges, text)),
     }
 }
 

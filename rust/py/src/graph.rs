@@ -10,12 +10,8 @@ use crate::detach::detached;
 use crate::error::BindResult;
 
 /// Earliest start, latest start, path, length; in nanoseconds and node ids.
-type PyCriticalPath<'py> = (
-    Bound<'py, PyArray1<u64>>,
-    Bound<'py, PyArray1<u64>>,
-    Bound<'py, PyArray1<i64>>,
-    u64,
-);
+type PyCriticalPath<'py> =
+    (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<i64>>, u64);
 
 /// The native part of `makespan.DependencyGraph`.
 #[pyclass(name = "Graph", module = "makespan._core", frozen)]
@@ -49,9 +45,8 @@ impl PyGraph {
     }
 
     fn topological_order<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
-        let order: Vec<i64> = detached(py, || {
-            self.0.topological_order().map(|node| i64::from(node.get())).collect()
-        });
+        let order: Vec<i64> =
+            detached(py, || self.0.topological_order().map(|node| i64::from(node.get())).collect());
         order.into_pyarray(py)
     }
 

@@ -37,8 +37,16 @@ pub(crate) struct PyHandle {
 }
 
 impl PyHandle {
-    pub(crate) fn new(draft: Arc<Draft>, target: Target) -> Self {
-        Self { draft, target }
+    /// Makes a handle that the garbage collector need not look at: it refers to no Python object.
+    pub(crate) fn new(py: Python<'_>, draft: Arc<Draft>, target: Target) -> PyResult<Bound<'_, Self>> {
+        let handle = Bound::new(py, Self { draft, target })?;
+        // SAFETY: the object is new and tracked, as every pyclass; untracking a leaf is what the
+        // interpreter itself does for tuples without containers.
+        #[expect(unsafe_code, reason = "PyO3 tracks every class and has no safe way to stop that")]
+        unsafe {
+            pyo3::ffi::PyObject_GC_UnTrack(handle.as_ptr().cast());
+        }
+        Ok(handle)
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -64,10 +72,7 @@ impl PyHandle {
     }
 
     fn refuse<T>(&self, operation: &'static str) -> BindResult<T> {
-        Err(BindError::NotComputedYet {
-            path: self.path(),
-            operation,
-        })
+        Err(BindError::NotComputedYet { path: self.path(), operation })
     }
 }
 

@@ -71,10 +71,10 @@ impl History {
             sum.1 += 1;
         });
         for (step_idx, (sum_ns, n)) in sums.into_iter().enumerate() {
-            if n > 0 {
+            if let Some(mean_ns) = sum_ns.checked_div(n) {
                 let name = program.names.step(step_idx);
                 let before = self.of_step_ns.get(name).copied().unwrap_or(UNKNOWN_NS);
-                self.of_step_ns.insert(name.to_owned(), updated_ns(before, sum_ns / n));
+                self.of_step_ns.insert(name.to_owned(), updated_ns(before, mean_ns));
             }
         }
         self.fingerprint = program.fingerprint;

@@ -120,11 +120,8 @@ impl Layout {
     ) -> Self {
         let n_nodes = program.n_nodes();
         let step_of_node = program.names.step_of_node();
-        let callables: Vec<*mut ffi::PyObject> = program
-            .steps
-            .iter()
-            .map(|step| step.bind(py).get().function().as_ptr())
-            .collect();
+        let callables: Vec<*mut ffi::PyObject> =
+            program.steps.iter().map(|step| step.bind(py).get().function().as_ptr()).collect();
         let mut nodes = Vec::with_capacity(n_nodes + 1);
         let mut n_args_max = 0;
         let laid_out = order.map(|order| {
@@ -164,14 +161,7 @@ impl Layout {
                 }
             }
         }
-        Self {
-            program: Arc::clone(program),
-            nodes,
-            args,
-            order,
-            sharing,
-            n_args_max: n_args_max as usize,
-        }
+        Self { program: Arc::clone(program), nodes, args, order, sharing, n_args_max: n_args_max as usize }
     }
 
     /// What sharing takes, where the layout was made for one worker.
@@ -207,16 +197,12 @@ impl Layout {
 
     /// Returns the id of the node at a position.
     pub(crate) fn node_at(&self, position: u32) -> u32 {
-        self.order
-            .as_ref()
-            .map_or(position, |(order, _)| order[position as usize].get())
+        self.order.as_ref().map_or(position, |(order, _)| order[position as usize].get())
     }
 
     /// Returns the position of a node.
     pub(crate) fn position_of(&self, node: u32) -> u32 {
-        self.order
-            .as_ref()
-            .map_or(node, |(_, positions)| positions[node as usize])
+        self.order.as_ref().map_or(node, |(_, positions)| positions[node as usize])
     }
 }
 

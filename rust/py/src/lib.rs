@@ -6,6 +6,7 @@
 
 mod argument;
 mod baton;
+mod board;
 mod call;
 mod clock;
 mod columns;

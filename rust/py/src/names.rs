@@ -24,11 +24,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(workflow: String) -> Self {
-        Self {
-            workflow,
-            scopes: vec![Scope { prefix: String::new() }],
-            ..Self::default()
-        }
+        Self { workflow, scopes: vec![Scope { prefix: String::new() }], ..Self::default() }
     }
 
     pub(crate) fn n_nodes(&self) -> usize {
@@ -58,10 +54,7 @@ impl Names {
             .scopes
             .iter()
             .filter(|scope| {
-                scope
-                    .prefix
-                    .strip_prefix(&stem)
-                    .is_some_and(|rest| rest.find('/') == Some(rest.len() - 1))
+                scope.prefix.strip_prefix(&stem).is_some_and(|rest| rest.find('/') == Some(rest.len() - 1))
             })
             .count();
         let previous = self.scope;

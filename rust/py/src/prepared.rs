@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::argument::{Arg, Source};
+use crate::board::Failure;
 use crate::call::{Caller, Table, built};
 use crate::clock::clock;
 use crate::columns::{Columns, Outcomes};
@@ -21,7 +22,7 @@ use crate::layout::Layout;
 use crate::program::{Program, PyProgram};
 use crate::progress;
 use crate::record::PyRecord;
-use crate::run::{Ending, Failure, Run};
+use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, SoloEnd, solo};
 use crate::team::Team;
 use crate::workers::PyTeam;
@@ -60,17 +61,15 @@ impl PyPrepared {
                 return Ok(Arc::clone(layout));
             }
         }
-        let layout = Arc::new(match &self.team {
-            None => Layout::serial(py, &self.program)?,
-            Some(_) => {
-                let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
-                Layout::shared(py, &self.program, &expected_ns, self.n_workers)?
-            }
-        });
-        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) = Laid {
-            layout: Some(Arc::clone(&layout)),
-            is_stale: false,
+        let layout = if self.team.is_some() {
+            let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
+            Layout::shared(py, &self.program, &expected_ns, self.n_workers)?
+        } else {
+            Layout::serial(py, &self.program)?
         };
+        let layout = Arc::new(layout);
+        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) =
+            Laid { layout: Some(Arc::clone(&layout)), is_stale: false };
         Ok(layout)
     }
 
@@ -116,11 +115,14 @@ impl PyPrepared {
                 .or_else(|| parameter.default.as_ref().map(|default| default.clone_ref(py)));
             match value {
                 Some(value) => values.push(value),
-                None => return Err(mismatch(format!("missing a required argument: '{}'", parameter.name))),
+                None => {
+                    return Err(mismatch(format!("missing a required argument: '{}'", parameter.name)));
+                }
             }
         }
         if let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() > n_used) {
-            let is_known = |name: &String| parameters.iter().any(|known| known.name == *name && !known.is_bound);
+            let is_known =
+                |name: &String| parameters.iter().any(|known| known.name == *name && !known.is_bound);
             let names = kwargs.keys().iter().map(|key| key.to_string());
             if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
                 return Err(mismatch(format!("unexpected keyword argument '{name}'")));
@@ -134,7 +136,12 @@ impl PyPrepared {
     }
 
     /// Runs with one worker; what others may see of it is a counter.
-    fn run_alone(&self, py: Python<'_>, layout: &Arc<Layout>, parameters: Vec<Py<PyAny>>) -> PyResult<(Ending, Results)> {
+    fn run_alone(
+        &self,
+        py: Python<'_>,
+        layout: &Arc<Layout>,
+        parameters: Vec<Py<PyAny>>,
+    ) -> PyResult<(Ending, Results)> {
         let _entered = context::enter(context::copy_of_current(py)?.into_bound(py))?;
         let table = Table::new(layout.n_nodes(), parameters);
         let watching = progress::watching();
@@ -169,17 +176,17 @@ impl PyPrepared {
             end @ (SoloEnd::Failed { .. } | SoloEnd::Lasting { .. } | SoloEnd::Taken { .. }) => {
                 // The rest goes on where it can: the scheduler knows what that is.
                 let sharing = layout.new_sharing()?;
-                let run = Run::new(
-                    Arc::clone(layout),
+                let run = Run::new(RunParts {
+                    layout: Arc::clone(layout),
                     table,
-                    Some(sharing),
-                    Arc::new(Team::new()),
-                    None,
-                    self.policy,
+                    sharing: Some(sharing),
+                    team: Arc::new(Team::new()),
+                    context: None,
+                    policy: self.policy,
                     started,
-                    watching,
-                );
-                let mut caller = Caller::new(py, layout, &run.table)?;
+                    progress: watching,
+                });
+                let mut caller = Caller::new(py, layout, run.table())?;
                 let ending = run.go_on_from(py, &mut caller, end, stamps)?;
                 return Ok((ending, Results::Shared(Arc::clone(&run))));
             }
@@ -205,25 +212,25 @@ impl PyPrepared {
         let _entered = context::enter_copy_of(context.bind(py))?;
         let table = Table::new(layout.n_nodes(), parameters);
         let watching = progress::watching();
-        let run = Run::new(
+        let run = Run::new(RunParts {
             layout,
             table,
-            None,
-            team.get().team(),
-            Some(context),
-            self.policy,
-            clock().raw(),
-            watching.clone(),
-        );
+            sharing: None,
+            team: team.get().team(),
+            context: Some(context),
+            policy: self.policy,
+            started: clock().raw(),
+            progress: watching.clone(),
+        });
         let ending = run.drive(py);
         if let Some(cell) = watching {
-            cell.end(run.layout.n_nodes() as u32);
+            cell.end(run.layout().n_nodes() as u32);
         }
         Ok((ending?, Results::Shared(run)))
     }
 
     /// Takes the outputs and the kept results out of a run that is over.
-    fn harvest(&self, py: Python<'_>, layout: &Layout, results: &Results) -> PyResult<(Py<PyAny>, Vec<(u32, Py<PyAny>)>)> {
+    fn harvest(&self, py: Python<'_>, layout: &Layout, results: &Results) -> PyResult<Harvest> {
         let table = results.table();
         // SAFETY: the run is settled: no worker touches a slot any more.
         #[expect(unsafe_code, reason = "slots are shared by protocol")]
@@ -247,6 +254,9 @@ impl PyPrepared {
     }
 }
 
+/// A value, and results of `keep=True` steps by node id.
+type Harvest = (Py<PyAny>, Vec<(u32, Py<PyAny>)>);
+
 /// The table of a run that is over.
 enum Results {
     Own(Table),
@@ -257,7 +267,7 @@ impl Results {
     fn table(&self) -> &Table {
         match self {
             Self::Own(table) => table,
-            Self::Shared(run) => &run.table,
+            Self::Shared(run) => run.table(),
         }
     }
 }

@@ -134,8 +134,7 @@ impl Program {
         let mut edges = Vec::with_capacity(self.args.len() + self.hazards.len() + self.after.len());
         for node in 0..self.n_nodes() {
             edges.extend(
-                self.data_parents(node)
-                    .map(|parent| (NodeId::new(parent), NodeId::from_index(node))),
+                self.data_parents(node).map(|parent| (NodeId::new(parent), NodeId::from_index(node))),
             );
         }
         edges.extend(&self.hazards);
@@ -189,11 +188,7 @@ impl Program {
         if of_step.iter().all(|ns| *ns == UNKNOWN_NS) {
             return vec![UNKNOWN_NS; self.n_nodes()];
         }
-        self.names
-            .step_of_node()
-            .iter()
-            .map(|step_idx| of_step[*step_idx as usize])
-            .collect()
+        self.names.step_of_node().iter().map(|step_idx| of_step[*step_idx as usize]).collect()
     }
 }
 
@@ -225,10 +220,7 @@ fn resolve_named(recording: &mut Recording) -> BindResult<()> {
     let paths = recording.names.paths();
     for (name, node) in std::mem::take(&mut recording.after_named) {
         let Some(before) = recording.names.find(&name, &paths) else {
-            return Err(BindError::UnknownNode {
-                path: name,
-                referrer: paths[node.index()].clone(),
-            });
+            return Err(BindError::UnknownNode { path: name, referrer: paths[node.index()].clone() });
         };
         if NodeId::new(before) == node {
             return Err(BindError::Cycle(vec![paths[node.index()].clone()]));
@@ -336,22 +328,22 @@ impl PyProgram {
         self.0.names.paths()
     }
 
-    /// The direct predecessors of a node and why each comes first: "data", "effect" or "after".
-    fn reasons(&self, node: u32) -> BindResult<Vec<(u32, &'static str)>> {
+    /// The direct predecessors of a node and why each comes first: "data", "effect", "after".
+    fn reasons(&self, node: u32) -> BindResult<Vec<(u32, Vec<&'static str>)>> {
         let id = NodeId::new(node);
         let graph = self.0.graph()?;
         Ok(graph
             .predecessors(id)
             .iter()
             .map(|before| {
-                let reason = if self.0.data_parents(id.index()).any(|parent| parent == before.get()) {
-                    "data"
-                } else if self.0.hazards.contains(&(*before, id)) {
-                    "effect"
-                } else {
-                    "after"
-                };
-                (before.get(), reason)
+                let edge = (*before, id);
+                let reasons = [
+                    ("data", self.0.data_parents(id.index()).any(|parent| parent == before.get())),
+                    ("effect", self.0.hazards.contains(&edge)),
+                    ("after", self.0.after.contains(&edge)),
+                ];
+                let given = reasons.into_iter().filter(|(_, is_given)| *is_given);
+                (before.get(), given.map(|(reason, _)| reason).collect())
             })
             .collect())
     }

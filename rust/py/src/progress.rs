@@ -1,8 +1,8 @@
 //! How far a run is, for whoever watches it from another thread.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::cell::RefCell;
 
 use pyo3::prelude::*;
 
@@ -77,12 +77,7 @@ impl PyProgress {
         slf
     }
 
-    fn __exit__(
-        &self,
-        _kind: &Bound<'_, PyAny>,
-        _error: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) {
+    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _traceback: &Bound<'_, PyAny>) {
         WATCHING.set(self.outer.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 

@@ -46,7 +46,7 @@ impl PyRecord {
     }
 
     fn ns(&self, ticks: u64) -> i64 {
-        clock().delta_as_nanos(self.columns.started, ticks) as i64
+        clock().delta_as_nanos(self.columns.started, ticks).cast_signed()
     }
 
     fn durations_ns(&self) -> Vec<u64> {
@@ -121,14 +121,14 @@ impl PyRecord {
     }
 
     /// First start to last finish, and the sum of the durations, both in nanoseconds.
-    fn makespan_ns(&self) -> (i64, i64) {
+    fn makespan_ns(&self) -> (u64, u64) {
         let (mut first, mut last, mut work_ns) = (u64::MAX, 0, 0);
         self.columns.each_span(|span| {
             first = first.min(span.start);
             last = last.max(span.finish);
             work_ns += clock().delta_as_nanos(span.start, span.finish);
         });
-        (clock().delta_as_nanos(first.min(last), last) as i64, work_ns as i64)
+        (clock().delta_as_nanos(first.min(last), last), work_ns)
     }
 
     /// The longest chain of dependencies by measured durations: node ids, and its length in nanoseconds.
@@ -149,10 +149,7 @@ impl PyRecord {
 
     /// The results that were kept, by node id.
     fn kept<'py>(&self, py: Python<'py>) -> Vec<(u32, Bound<'py, PyAny>)> {
-        self.kept
-            .iter()
-            .map(|(node, result)| (*node, result.bind(py).clone()))
-            .collect()
+        self.kept.iter().map(|(node, result)| (*node, result.bind(py).clone())).collect()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -1,13 +1,17 @@
 //! What is written down while a workflow is described: nodes, arguments, effects. Runs no Python.
 
+use std::sync::Arc;
+
 use makespan_core::graph::NodeId;
 use makespan_core::optimize::{EffectId, Touch};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
-use rustc_hash::FxHashMap;
+use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::argument::{Arg, Nesting, Source};
+use crate::draft::Draft;
+use crate::handle::{PyHandle, Target};
 use crate::names::Names;
 use crate::step::{Declared, PyStep};
 
@@ -69,6 +73,9 @@ pub(crate) struct Recording {
     touches_of_step: Vec<Box<[Touch]>>,
     last_step: (usize, u32),
     effects: FxHashMap<String, EffectId>,
+    /// Classes whose instances hold no handles that are looked for, by address; a constant of each is
+    /// held, so that the address stays what it means.
+    plain_types: FxHashSet<usize>,
     pub(crate) flags: Vec<u32>,
     pub(crate) arg_offsets: Vec<u32>,
     pub(crate) args: Vec<Arg>,
@@ -94,6 +101,7 @@ impl Recording {
             touches_of_step: Vec::new(),
             last_step: (0, 0),
             effects: FxHashMap::default(),
+            plain_types: FxHashSet::default(),
             flags: Vec::new(),
             arg_offsets: vec![0],
             args: Vec::new(),
@@ -173,6 +181,46 @@ impl Recording {
         self.constants.push(object);
     }
 
+    /// Pushes an argument that is a handle of `draft` or a plain object; false when it may be more.
+    #[inline]
+    pub(crate) fn push_simple(&mut self, draft: &Arc<Draft>, argument: Borrowed<'_, '_, PyAny>) -> bool {
+        if let Ok(handle) = argument.cast_exact::<PyHandle>() {
+            let handle = handle.get();
+            if !Arc::ptr_eq(handle.draft(), draft) {
+                return false;
+            }
+            match handle.target() {
+                Target::Node(node) => self.push_node(*node),
+                Target::Parameter(idx) => self.push_parameter(*idx),
+                Target::Each(_) => return false,
+            }
+            return true;
+        }
+        let is_plain = argument.is_exact_instance_of::<PyInt>()
+            || argument.is_exact_instance_of::<PyString>()
+            || self.plain_types.contains(&argument.get_type_ptr().addr());
+        if is_plain {
+            self.push_object(argument.to_owned().unbind());
+        }
+        is_plain
+    }
+
+    /// Remembers classes whose instances need not be looked into.
+    pub(crate) fn add_plain_types(&mut self, addresses: Vec<usize>) {
+        self.plain_types.extend(addresses);
+    }
+
+    /// Marks where the arguments of the next node begin.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.args.len(), self.constants.len())
+    }
+
+    /// Forgets the arguments that were pushed since a mark.
+    pub(crate) fn reset(&mut self, (n_args, n_constants): (usize, usize)) {
+        self.args.truncate(n_args);
+        self.constants.truncate(n_constants);
+    }
+
     pub(crate) fn push_leaf(&mut self, leaf: Leaf) {
         match leaf {
             Leaf::Node(node) => self.push_node(node),
@@ -211,6 +259,7 @@ impl Recording {
             touches_of_step: self.touches_of_step.clone(),
             last_step: self.last_step,
             effects: self.effects.clone(),
+            plain_types: self.plain_types.clone(),
             flags: self.flags.clone(),
             arg_offsets: self.arg_offsets.clone(),
             args: self.args.clone(),

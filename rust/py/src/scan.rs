@@ -47,12 +47,7 @@ pub(crate) struct Scan<'d> {
 
 impl<'d> Scan<'d> {
     pub(crate) fn new(draft: &'d Arc<Draft>, callee: &'d str) -> Self {
-        Self {
-            draft,
-            callee,
-            leaves: Vec::new(),
-            n_handles: 0,
-        }
+        Self { draft, callee, leaves: Vec::new(), n_handles: 0 }
     }
 
     fn leaf(&mut self, leaf: Leaf, ops: &mut Vec<Op>) {
@@ -70,7 +65,9 @@ impl<'d> Scan<'d> {
                     match target {
                         Target::Node(node) => self.leaf(Leaf::Node(*node), ops),
                         Target::Parameter(idx) => self.leaf(Leaf::Parameter(*idx), ops),
-                        Target::Each(_) => unreachable!("an each of handles is made flat, never nested"),
+                        Target::Each(_) => {
+                            unreachable!("an each of handles is made flat, never nested")
+                        }
                     }
                 }
                 ops.push(Op::List(targets.len() as u32));
@@ -108,7 +105,9 @@ impl<'d> Scan<'d> {
                     self.leaf(Leaf::Object(value.unbind()), &mut ops);
                 }
             }
-            let Some(frame) = frames.last_mut() else { break };
+            let Some(frame) = frames.last_mut() else {
+                break;
+            };
             if let Some(item) = frame.items.get(frame.next) {
                 pending = Some(item.clone());
                 frame.next += 1;
@@ -138,7 +137,10 @@ impl<'d> Scan<'d> {
 }
 
 /// Takes a container apart, if it is one that handles are looked for in.
-fn opened<'py>(value: &Bound<'py, PyAny>, depth: usize) -> BindResult<Option<(Kind, Vec<Bound<'py, PyAny>>)>> {
+fn opened<'py>(
+    value: &Bound<'py, PyAny>,
+    depth: usize,
+) -> BindResult<Option<(Kind, Vec<Bound<'py, PyAny>>)>> {
     if depth >= DEPTH_MAX {
         return Ok(None);
     }
@@ -149,10 +151,7 @@ fn opened<'py>(value: &Bound<'py, PyAny>, depth: usize) -> BindResult<Option<(Ki
         return Ok(Some((Kind::Tuple, tuple.iter().collect())));
     }
     if let Ok(dict) = value.cast_exact::<PyDict>() {
-        return Ok(Some((
-            Kind::Dict,
-            dict.iter().flat_map(|(key, value)| [key, value]).collect(),
-        )));
+        return Ok(Some((Kind::Dict, dict.iter().flat_map(|(key, value)| [key, value]).collect())));
     }
     if !is_record(value) {
         return Ok(None);
@@ -175,27 +174,14 @@ fn is_record(value: &Bound<'_, PyAny>) -> bool {
     };
     is_heap_type
         && (value.is_instance_of::<PyTuple>()
-            || kind
-                .hasattr(pyo3::intern!(value.py(), "__dataclass_fields__"))
-                .unwrap_or(false))
+            || kind.hasattr(pyo3::intern!(value.py(), "__dataclass_fields__")).unwrap_or(false))
 }
 
-/// True when an argument is certainly neither a container nor an `each`: it can be recorded as it is.
-#[inline]
-pub(crate) fn is_simple(value: Borrowed<'_, '_, PyAny>, is_record_type: impl FnOnce() -> bool) -> bool {
-    if value.is_exact_instance_of::<PyList>()
+/// True for objects that are looked into for handles, and for handles.
+pub(crate) fn may_hold_handles(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyHandle>()
+        || value.is_exact_instance_of::<PyList>()
         || value.is_exact_instance_of::<PyTuple>()
         || value.is_exact_instance_of::<PyDict>()
-    {
-        return false;
-    }
-    if let Ok(handle) = value.cast_exact::<PyHandle>() {
-        return !matches!(handle.get().target(), Target::Each(_));
-    }
-    !is_record_type()
-}
-
-/// See [`is_record`]; for the cache of a draft.
-pub(crate) fn is_record_instance(value: Borrowed<'_, '_, PyAny>) -> bool {
-    is_record(&value)
+        || is_record(value)
 }

@@ -3,8 +3,8 @@
 //! Per step: gather, call, store, one time stamp (the finish of one step is the start of the next), and
 //! the results dropped that this step used last.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::prelude::*;
 
@@ -31,13 +31,15 @@ impl Pace for Alone<'_> {
     fn step(&self, position: u32) -> bool {
         self.0.store(position + 1, Ordering::Relaxed);
         true
-    }}
+    }
+}
 
 impl Pace for Baton {
     #[inline]
     fn step(&self, position: u32) -> bool {
         Baton::step(self, position)
-    }}
+    }
+}
 
 /// How a solo ended.
 #[derive(Debug)]

@@ -52,11 +52,8 @@ impl Arity {
 
     #[cold]
     fn mismatch_in_full(&self, n_args: usize, kwargs: Option<&Bound<'_, PyDict>>) -> Option<String> {
-        let given: Vec<String> = kwargs
-            .into_iter()
-            .flat_map(|kwargs| kwargs.keys())
-            .map(|key| key.to_string())
-            .collect();
+        let given: Vec<String> =
+            kwargs.into_iter().flat_map(PyDictMethods::keys).map(|key| key.to_string()).collect();
         if n_args > self.names.len() && !self.has_var_positional {
             return Some(format!(
                 "takes at most {} positional arguments, {n_args} were given",
@@ -140,28 +137,32 @@ impl PyStep {
     /// Records a call and returns its handle, or a tuple of handles where the step has several outputs.
     pub(crate) fn record<'py>(
         slf: &Bound<'py, Self>,
-        draft: Arc<Draft>,
+        draft: &Arc<Draft>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> BindResult<(u32, Bound<'py, PyAny>)> {
         let py = slf.py();
         let step = slf.get();
         let node = draft.record(slf, args, kwargs)?;
-        let handle = Bound::new(py, PyHandle::new(Arc::clone(&draft), Target::Node(node)))?.into_any();
+        let handle = PyHandle::new(py, Arc::clone(draft), Target::Node(node))?.into_any();
         let Some(pick) = &step.pick else {
             return Ok((node, handle));
         };
         let mut picked = Vec::with_capacity(step.n_outputs as usize);
         for idx in 0..step.n_outputs {
             let args = (&handle, idx).into_pyobject(py)?;
-            picked.push(Self::record(pick.bind(py), Arc::clone(&draft), &args, None)?.1);
+            picked.push(Self::record(pick.bind(py), draft, &args, None)?.1);
         }
         Ok((node, PyTuple::new(py, picked)?.into_any()))
     }
 
     /// Refuses handles where a step is called as an ordinary function.
-    fn refuse_handles(&self, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> BindResult<()> {
-        let values = kwargs.map(|kwargs| kwargs.values());
+    fn refuse_handles(
+        &self,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> BindResult<()> {
+        let values = kwargs.map(PyDictMethods::values);
         let handle = args
             .iter_borrowed()
             .find_map(|argument| argument.cast_exact::<PyHandle>().ok().map(|handle| handle.get().path()))
@@ -191,7 +192,7 @@ impl PyStep {
         n_outputs: u32,
         pick: Option<Py<PyStep>>,
         is_kept: bool,
-    ) -> PyResult<Self> {
+    ) -> Self {
         let declared = if declared.is_none() {
             Declared::Nothing
         } else if declared.is_callable() {
@@ -201,7 +202,7 @@ impl PyStep {
         } else {
             Declared::Anything
         };
-        Ok(Self {
+        Self {
             function,
             name,
             arity,
@@ -210,7 +211,7 @@ impl PyStep {
             n_outputs,
             pick,
             is_kept,
-        })
+        }
     }
 
     /// Runs the function, or records the call while a workflow is traced.
@@ -221,7 +222,7 @@ impl PyStep {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Some(draft) = draft::current() {
-            return Ok(Self::record(slf, draft, args, kwargs)?.1);
+            return Ok(Self::record(slf, &draft, args, kwargs)?.1);
         }
         let step = slf.get();
         step.refuse_handles(args, kwargs)?;

@@ -85,10 +85,7 @@ impl<T> Team<T> {
                 break None;
             }
             self.publish(&state);
-            state = self
-                .invited
-                .wait(state)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            state = self.invited.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
         };
         state.n_waiting -= 1;
         self.publish(&state);
@@ -121,8 +118,6 @@ impl<T> Team<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

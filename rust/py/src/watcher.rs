@@ -25,7 +25,6 @@ impl Watcher {
     pub(crate) fn start(run: &Arc<Run>) -> Option<Self> {
         let stop = Arc::new(Stop::default());
         let (seen, run) = (Arc::clone(&stop), Arc::downgrade(run));
-        #[expect(clippy::disallowed_methods, reason = "this is the one native thread")]
         let thread = std::thread::Builder::new()
             .name("makespan-watch".to_owned())
             .stack_size(256 * 1024)

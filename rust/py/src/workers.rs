@@ -44,11 +44,7 @@ impl PyTeam {
 impl PyTeam {
     #[new]
     fn new(start_threads: Py<PyAny>) -> Self {
-        Self {
-            team: Arc::new(Team::new()),
-            start_threads,
-            n_numbered: AtomicU16::new(1),
-        }
+        Self { team: Arc::new(Team::new()), start_threads, n_numbered: AtomicU16::new(1) }
     }
 
     /// Wait for runs to help with, until the team is closed or a caller gives this thread up.

@@ -13,17 +13,11 @@ pub(crate) struct Instance {
 impl Instance {
     fn new(name: &'static str, n_nodes: usize, edges: impl Iterator<Item = (i64, i64)>) -> Self {
         let (sources, targets) = edges.unzip();
-        Self {
-            name,
-            n_nodes,
-            sources,
-            targets,
-        }
+        Self { name, n_nodes, sources, targets }
     }
 
     pub(crate) fn graph(&self) -> Graph {
-        Graph::from_arrays(self.n_nodes, &self.sources, &self.targets)
-            .expect("instances are acyclic")
+        Graph::from_arrays(self.n_nodes, &self.sources, &self.targets).expect("instances are acyclic")
     }
 
     /// The same graph with its nodes renamed at random, so that ids are not a topological order.
@@ -34,20 +28,13 @@ impl Instance {
             names.swap(idx, random.below(idx + 1));
         }
         let rename = |ends: &[i64]| ends.iter().map(|&end| names[index(end)]).collect();
-        Self {
-            name,
-            n_nodes: self.n_nodes,
-            sources: rename(&self.sources),
-            targets: rename(&self.targets),
-        }
+        Self { name, n_nodes: self.n_nodes, sources: rename(&self.sources), targets: rename(&self.targets) }
     }
 
     /// Durations between 1 and 1,000.
     pub(crate) fn durations_ns(&self) -> Vec<u64> {
         let mut random = SplitMix64(11);
-        (0..self.n_nodes)
-            .map(|_| 1 + random.below(1_000) as u64)
-            .collect()
+        (0..self.n_nodes).map(|_| 1 + random.below(1_000) as u64).collect()
     }
 }
 
@@ -77,9 +64,8 @@ pub(crate) fn random_1m() -> Instance {
     let n_nodes = 1_000_000;
     let mut random = SplitMix64(5);
     let pairs = std::iter::repeat_with(|| (random.id_below(n_nodes), random.id_below(n_nodes)));
-    let edges = pairs
-        .filter(|(left, right)| left != right)
-        .map(|(left, right)| (left.min(right), left.max(right)));
+    let edges =
+        pairs.filter(|(left, right)| left != right).map(|(left, right)| (left.min(right), left.max(right)));
     Instance::new("random_1m", n_nodes, edges.take(3_000_000))
 }
 

@@ -18,9 +18,7 @@ impl Graph {
     ///
     /// O(n + m) when all edges ascend, else O(n log n + m) for the order, besides the sorting of each adjacency list.
     pub fn from_edges(n_nodes: usize, edges: &[(NodeId, NodeId)]) -> Result<Self, GraphError> {
-        let ends = edges
-            .iter()
-            .map(|&(before, after)| (u64::from(before.0), u64::from(after.0)));
+        let ends = edges.iter().map(|&(before, after)| (u64::from(before.0), u64::from(after.0)));
         build(n_nodes, edges.len(), ends)
     }
 
@@ -44,11 +42,7 @@ impl Graph {
     /// assert_eq!(cycle, Err(GraphError::Cycle { nodes: vec![NodeId::new(1), NodeId::new(2)] }));
     /// # Ok::<(), GraphError>(())
     /// ```
-    pub fn from_arrays(
-        n_nodes: usize,
-        sources: &[i64],
-        targets: &[i64],
-    ) -> Result<Self, GraphError> {
+    pub fn from_arrays(n_nodes: usize, sources: &[i64], targets: &[i64]) -> Result<Self, GraphError> {
         if sources.len() != targets.len() {
             return Err(GraphError::LengthMismatch {
                 what: "targets",
@@ -74,19 +68,13 @@ impl Graph {
     /// `preds`, and [`GraphError::OffsetsNotAscending`] when an offset is smaller than the one before or the first is not 0.
     pub fn from_predecessors(offsets: &[u32], preds: &[NodeId]) -> Result<Self, GraphError> {
         let Some(&n_entries) = offsets.last() else {
-            return Err(GraphError::LengthMismatch {
-                what: "offsets",
-                expected: 1,
-                actual: 0,
-            });
+            return Err(GraphError::LengthMismatch { what: "offsets", expected: 1, actual: 0 });
         };
         if offsets[0] != 0 {
             return Err(GraphError::OffsetsNotAscending { offset_idx: 0 });
         }
         if let Some(idx) = offsets.windows(2).position(|pair| pair[1] < pair[0]) {
-            return Err(GraphError::OffsetsNotAscending {
-                offset_idx: idx + 1,
-            });
+            return Err(GraphError::OffsetsNotAscending { offset_idx: idx + 1 });
         }
         if n_entries as usize != preds.len() {
             return Err(GraphError::LengthMismatch {
@@ -134,16 +122,8 @@ fn build(
         n_successors,
         edges.map(|(source, target)| (source as usize, NodeId(target as u32))),
     );
-    let order = if is_ascending {
-        None
-    } else {
-        Some(StoredOrder::lexicographic(&successors)?)
-    };
-    Ok(Graph {
-        successors,
-        predecessors: OnceLock::new(),
-        order,
-    })
+    let order = if is_ascending { None } else { Some(StoredOrder::lexicographic(&successors)?) };
+    Ok(Graph { successors, predecessors: OnceLock::new(), order })
 }
 
 /// The error of the first edge that has one; apart from the loop that counts, which need not stop early.
@@ -153,18 +133,11 @@ fn first_invalid(n_nodes: usize, edges: impl Iterator<Item = (u64, u64)>) -> Gra
     for (edge_idx, (source, target)) in edges.enumerate() {
         for end in [source, target] {
             if end >= n {
-                return GraphError::UnknownNode {
-                    edge_idx,
-                    node: end.cast_signed(),
-                    n_nodes,
-                };
+                return GraphError::UnknownNode { edge_idx, node: end.cast_signed(), n_nodes };
             }
         }
         if source == target {
-            return GraphError::SelfLoop {
-                edge_idx,
-                node: NodeId(source as u32),
-            };
+            return GraphError::SelfLoop { edge_idx, node: NodeId(source as u32) };
         }
     }
     unreachable!("an edge was found invalid by one loop and not by the other");
@@ -186,36 +159,22 @@ mod tests {
         assert_eq!(graph.predecessors(NodeId(1)), [0, 2, 3].map(NodeId));
         assert_eq!(graph, Graph::from_arrays(4, &sources, &targets).unwrap());
         let preds = [2, 3, 0, 2, 0].map(NodeId);
-        assert_eq!(
-            graph,
-            Graph::from_predecessors(&[0, 1, 5, 5, 5], &preds).unwrap()
-        );
+        assert_eq!(graph, Graph::from_predecessors(&[0, 1, 5, 5, 5], &preds).unwrap());
     }
 
     #[test]
     fn test_the_first_invalid_edge_is_named() {
         assert_eq!(
             Graph::from_arrays(3, &[0, 1, 7], &[1, -1, 7]),
-            Err(GraphError::UnknownNode {
-                edge_idx: 1,
-                node: -1,
-                n_nodes: 3
-            })
+            Err(GraphError::UnknownNode { edge_idx: 1, node: -1, n_nodes: 3 })
         );
         assert_eq!(
             Graph::from_arrays(3, &[0, 1], &[1, 1]),
-            Err(GraphError::SelfLoop {
-                edge_idx: 1,
-                node: NodeId(1)
-            })
+            Err(GraphError::SelfLoop { edge_idx: 1, node: NodeId(1) })
         );
         assert_eq!(
             Graph::from_edges(1, &[(NodeId(0), NodeId(4))]),
-            Err(GraphError::UnknownNode {
-                edge_idx: 0,
-                node: 4,
-                n_nodes: 1
-            })
+            Err(GraphError::UnknownNode { edge_idx: 0, node: 4, n_nodes: 1 })
         );
     }
 
@@ -223,18 +182,11 @@ mod tests {
     fn test_lengths_and_offsets_are_checked() {
         assert_eq!(
             Graph::from_arrays(3, &[0], &[1, 2]),
-            Err(GraphError::LengthMismatch {
-                what: "targets",
-                expected: 1,
-                actual: 2
-            })
+            Err(GraphError::LengthMismatch { what: "targets", expected: 1, actual: 2 })
         );
         assert!(matches!(
             Graph::from_predecessors(&[], &[]),
-            Err(GraphError::LengthMismatch {
-                what: "offsets",
-                ..
-            })
+            Err(GraphError::LengthMismatch { what: "offsets", .. })
         ));
         assert_eq!(
             Graph::from_predecessors(&[0, 1, 0], &[]),
@@ -246,16 +198,11 @@ mod tests {
         );
         assert!(matches!(
             Graph::from_predecessors(&[0, 0], &[NodeId(0)]),
-            Err(GraphError::LengthMismatch {
-                what: "predecessors",
-                ..
-            })
+            Err(GraphError::LengthMismatch { what: "predecessors", .. })
         ));
         assert_eq!(
             Graph::from_edges(N_NODES_MAX + 1, &[]),
-            Err(GraphError::TooManyNodes {
-                n_nodes: N_NODES_MAX + 1
-            })
+            Err(GraphError::TooManyNodes { n_nodes: N_NODES_MAX + 1 })
         );
     }
 }

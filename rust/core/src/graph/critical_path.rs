@@ -22,9 +22,7 @@ impl CriticalPath {
     #[must_use]
     pub fn slack_ns(&self) -> Vec<u64> {
         let starts = self.latest_start_ns.iter().zip(&self.earliest_start_ns);
-        starts
-            .map(|(latest, earliest)| latest.saturating_sub(*earliest))
-            .collect()
+        starts.map(|(latest, earliest)| latest.saturating_sub(*earliest)).collect()
     }
 }
 
@@ -69,12 +67,7 @@ pub fn critical_path(graph: &Graph, durations_ns: &[u64]) -> Result<CriticalPath
     for rank_ns in &mut ranks_ns {
         *rank_ns = length_ns - *rank_ns;
     }
-    Ok(CriticalPath {
-        earliest_start_ns,
-        latest_start_ns: ranks_ns,
-        path,
-        length_ns,
-    })
+    Ok(CriticalPath { earliest_start_ns, latest_start_ns: ranks_ns, path, length_ns })
 }
 
 /// Returns the upward rank of every node: its own duration plus the largest rank among its successors.
@@ -109,9 +102,7 @@ pub fn upward_rank(graph: &Graph, durations_ns: &[u64]) -> Result<Vec<u64>, Grap
 /// Follows the largest rank from a source to a sink, the smallest id among equals.
 fn longest_path(graph: &Graph, ranks_ns: &[u64], length_ns: u64) -> Vec<NodeId> {
     // A predecessor's rank is at least as large, so the first node of this rank in topological order is a source.
-    let first = graph
-        .topological_order()
-        .find(|node| ranks_ns[node.index()] == length_ns);
+    let first = graph.topological_order().find(|node| ranks_ns[node.index()] == length_ns);
     let next_of = |node: &NodeId| {
         // `max_by_key` returns the last maximum, and successors ascend.
         let following = graph.successors(*node).iter().rev();
@@ -161,11 +152,7 @@ mod tests {
         let graph = Graph::from_edges(2, &[]).unwrap();
         assert_eq!(
             critical_path(&graph, &[1]),
-            Err(GraphError::LengthMismatch {
-                what: "durations",
-                expected: 2,
-                actual: 1
-            })
+            Err(GraphError::LengthMismatch { what: "durations", expected: 2, actual: 1 })
         );
     }
 }

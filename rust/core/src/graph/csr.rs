@@ -17,10 +17,7 @@ impl Csr {
     /// # Complexity
     ///
     /// O(n + m) besides the sorting of each row.
-    pub(super) fn from_counted(
-        mut ends: Vec<u32>,
-        edges: impl Iterator<Item = (usize, NodeId)>,
-    ) -> Self {
+    pub(super) fn from_counted(mut ends: Vec<u32>, edges: impl Iterator<Item = (usize, NodeId)>) -> Self {
         let mut n_entries = 0;
         for end in &mut ends {
             let n_row = *end;
@@ -56,25 +53,22 @@ impl Csr {
         }
         ends.push(kept_end as u32);
         entries.truncate(kept_end);
-        Self {
-            offsets: ends,
-            entries,
-        }
+        Self { offsets: ends, entries }
     }
 
     /// No rows yet.
     pub(super) fn with_capacity(n_rows: usize, n_entries: usize) -> Self {
         let mut offsets = Vec::with_capacity(n_rows + 1);
         offsets.push(0);
-        Self {
-            offsets,
-            entries: Vec::with_capacity(n_entries),
-        }
+        Self { offsets, entries: Vec::with_capacity(n_entries) }
     }
 
     /// Appends a row, which ascends and has no duplicates.
     pub(super) fn push(&mut self, row: &[NodeId]) {
-        self.entries.extend_from_slice(row);
+        // Rows are short: a loop costs less than the call that copies a slice.
+        for &entry in row {
+            self.entries.push(entry);
+        }
         self.offsets.push(self.entries.len() as u32);
     }
 
@@ -153,10 +147,7 @@ impl Csr {
         for (idx, &node) in order.iter().enumerate() {
             for next in self.row(node) {
                 let position = positions[next.index()];
-                assert!(
-                    position as usize > idx,
-                    "the order puts node {next} before its predecessor {node}"
-                );
+                assert!(position as usize > idx, "the order puts node {next} before its predecessor {node}");
                 entries.push(NodeId(position));
             }
             ends.push(entries.len() as u32);

@@ -61,20 +61,11 @@ impl fmt::Display for GraphError {
                 write!(f, "a graph has at most {N_NODES_MAX} nodes, got {n_nodes}")
             }
             Self::TooManyEdges { n_edges } => {
-                write!(
-                    f,
-                    "a graph has fewer than {} edges, got {n_edges}",
-                    u32::MAX
-                )
+                write!(f, "a graph has fewer than {} edges, got {n_edges}", u32::MAX)
             }
-            Self::UnknownNode {
-                edge_idx,
-                node,
-                n_nodes,
-            } => write!(
-                f,
-                "edge {edge_idx} has node {node} at an end, but the graph has {n_nodes} nodes"
-            ),
+            Self::UnknownNode { edge_idx, node, n_nodes } => {
+                write!(f, "edge {edge_idx} has node {node} at an end, but the graph has {n_nodes} nodes")
+            }
             Self::SelfLoop { edge_idx, node } => {
                 write!(f, "edge {edge_idx} leads from node {node} to itself")
             }
@@ -88,18 +79,11 @@ impl fmt::Display for GraphError {
                     None => Ok(()),
                 }
             }
-            Self::LengthMismatch {
-                what,
-                expected,
-                actual,
-            } => {
+            Self::LengthMismatch { what, expected, actual } => {
                 write!(f, "{what} must have length {expected}, got {actual}")
             }
             Self::OffsetsNotAscending { offset_idx } => {
-                write!(
-                    f,
-                    "offsets must ascend from 0, but the one at {offset_idx} does not"
-                )
+                write!(f, "offsets must ascend from 0, but the one at {offset_idx} does not")
             }
         }
     }
@@ -113,18 +97,9 @@ mod tests {
 
     #[test]
     fn test_messages_name_the_value() {
-        let cycle = GraphError::Cycle {
-            nodes: [4, 7].map(NodeId::new).to_vec(),
-        };
+        let cycle = GraphError::Cycle { nodes: [4, 7].map(NodeId::new).to_vec() };
         assert_eq!(cycle.to_string(), "nodes wait for each other: 4 -> 7 -> 4");
-        let unknown = GraphError::UnknownNode {
-            edge_idx: 2,
-            node: -1,
-            n_nodes: 3,
-        };
-        assert_eq!(
-            unknown.to_string(),
-            "edge 2 has node -1 at an end, but the graph has 3 nodes"
-        );
+        let unknown = GraphError::UnknownNode { edge_idx: 2, node: -1, n_nodes: 3 };
+        assert_eq!(unknown.to_string(), "edge 2 has node -1 at an end, but the graph has 3 nodes");
     }
 }

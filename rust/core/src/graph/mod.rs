@@ -134,9 +134,7 @@ impl Graph {
     /// The first call on a graph costs O(n + m), each later one O(1).
     #[must_use]
     pub fn predecessors(&self, node: NodeId) -> &[NodeId] {
-        self.predecessors
-            .get_or_init(|| self.successors.transposed())
-            .row(node)
+        self.predecessors.get_or_init(|| self.successors.transposed()).row(node)
     }
 
     /// All nodes, ascending by id.
@@ -146,8 +144,7 @@ impl Graph {
 
     /// All edges as (before, after), ascending.
     pub fn edges(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
-        self.nodes()
-            .flat_map(|node| self.successors(node).iter().map(move |&next| (node, next)))
+        self.nodes().flat_map(|node| self.successors(node).iter().map(move |&next| (node, next)))
     }
 
     /// The nodes without predecessors, ascending.
@@ -157,14 +154,12 @@ impl Graph {
     /// O(n + m) for the first item.
     pub fn sources(&self) -> impl Iterator<Item = NodeId> + use<> {
         let n_predecessors = self.successors.n_entries_by_target();
-        self.nodes()
-            .filter(move |node| n_predecessors[node.index()] == 0)
+        self.nodes().filter(move |node| n_predecessors[node.index()] == 0)
     }
 
     /// The nodes without successors, ascending.
     pub fn sinks(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.nodes()
-            .filter(|&node| self.successors(node).is_empty())
+        self.nodes().filter(|&node| self.successors(node).is_empty())
     }
 
     /// The number of predecessors of every node, indexed by id.
@@ -188,10 +183,7 @@ impl Graph {
 
     /// Every node with its successors, in topological order.
     pub(crate) fn walk(&self) -> impl DoubleEndedIterator<Item = (NodeId, &[NodeId])> {
-        let rows = self
-            .order
-            .as_ref()
-            .map_or(&self.successors, |order| &order.rows);
+        let rows = self.order.as_ref().map_or(&self.successors, |order| &order.rows);
         self.topological_order().zip(rows.rows())
     }
 
@@ -280,10 +272,7 @@ mod tests {
     use super::*;
 
     fn graph(n_nodes: usize, edges: &[(u32, u32)]) -> Graph {
-        let edges: Vec<_> = edges
-            .iter()
-            .map(|&(before, after)| (NodeId(before), NodeId(after)))
-            .collect();
+        let edges: Vec<_> = edges.iter().map(|&(before, after)| (NodeId(before), NodeId(after))).collect();
         Graph::from_edges(n_nodes, &edges).unwrap()
     }
 
@@ -304,10 +293,7 @@ mod tests {
 
     #[test]
     fn test_width_is_that_of_the_fullest_level() {
-        assert_eq!(
-            graph(6, &[(0, 1), (0, 2), (0, 3), (1, 4), (2, 5)]).width(),
-            3
-        );
+        assert_eq!(graph(6, &[(0, 1), (0, 2), (0, 3), (1, 4), (2, 5)]).width(), 3);
     }
 
     #[test]
@@ -319,11 +305,7 @@ mod tests {
         assert!(renumbered.is_id_ordered());
         assert_eq!(renumbered, graph(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]));
         for new in renumbered.nodes() {
-            let mut names: Vec<_> = renumbered
-                .successors(new)
-                .iter()
-                .map(|n| order[n.index()])
-                .collect();
+            let mut names: Vec<_> = renumbered.successors(new).iter().map(|n| order[n.index()]).collect();
             names.sort_unstable();
             assert_eq!(names, original.successors(order[new.index()]));
         }

@@ -79,23 +79,28 @@ impl StoredOrder {
     /// O(n log n + m), where the logarithm is to base 64.
     pub(super) fn lexicographic(successors: &Csr) -> Result<Self, GraphError> {
         let n_nodes = successors.n_rows();
-        let mut unmet = Countdowns::new(&successors.n_entries_by_target());
+        let mut pending = pending_nodes(successors);
         let mut ready = ReadySet::new(n_nodes);
-        for id in (0..n_nodes as u32).filter(|&id| unmet.is_zero(NodeId(id))) {
+        for (id, _) in (0..n_nodes as u32).zip(&pending).filter(|(_, node)| node.n_unmet == 0) {
             ready.insert(id);
         }
         let mut nodes = Vec::with_capacity(n_nodes);
         let mut rows = Csr::with_capacity(n_nodes, successors.n_entries());
+        let entries = successors.entries();
         let mut fetched = 0;
         while let Some(id) = ready.pop_first() {
-            let row = successors.row(NodeId(id));
+            let begin = pending[id as usize].row_begin as usize;
+            let end = pending[id as usize + 1].row_begin as usize;
+            let row = &entries[begin..end];
             nodes.push(NodeId(id));
             rows.push(row);
-            for &next in row {
-                if unmet.is_last_step(next) {
+            for next in row {
+                let node = &mut pending[next.index()];
+                node.n_unmet -= 1;
+                if node.n_unmet == 0 {
                     ready.insert(next.0);
                     // Nothing is done with what is read: it is in the cache when the node's turn comes.
-                    fetched ^= successors.row(next).first().map_or(0, |first| first.0);
+                    fetched ^= entries.get(node.row_begin as usize).map_or(0, |first| first.0);
                 }
             }
         }
@@ -104,67 +109,44 @@ impl StoredOrder {
             let nodes = nodes.into_boxed_slice();
             Ok(Self { nodes, rows })
         } else {
-            let nodes = find_cycle(successors, |node| !unmet.is_zero(node));
+            let n_unmet: Vec<_> = pending.iter().map(|node| node.n_unmet).collect();
+            let nodes = find_cycle(successors, &n_unmet[..n_nodes]);
             Err(GraphError::Cycle { nodes })
         }
     }
 }
 
-/// How many predecessors of each node have not been placed, in one byte per node.
-///
-/// Edges lead anywhere, so nearly every step is an access to memory in no order: bytes of a million nodes fit in a cache
-/// that four times as much does not.
-struct Countdowns {
-    /// The count modulo 256.
-    low: Vec<u8>,
-    /// The count divided by 256; empty if that is 0 for all nodes, as it nearly always is.
-    high: Vec<u32>,
+/// A node that is to be placed. What is read together lies together: one node, one access to memory.
+struct PendingNode {
+    row_begin: u32,
+    /// Predecessors that have not been placed.
+    n_unmet: u32,
 }
 
-impl Countdowns {
-    fn new(counts: &[u32]) -> Self {
-        let high = if counts.iter().any(|&n| n > u32::from(u8::MAX)) {
-            counts.iter().map(|n| n >> u8::BITS).collect()
-        } else {
-            Vec::new()
-        };
-        let low = counts.iter().map(|&n| n as u8).collect();
-        Self { low, high }
+/// All nodes, and after them one that only says where the last row ends.
+fn pending_nodes(successors: &Csr) -> Vec<PendingNode> {
+    let offsets = successors.offsets().iter();
+    let mut pending: Vec<_> = offsets.map(|&row_begin| PendingNode { row_begin, n_unmet: 0 }).collect();
+    for entry in successors.entries() {
+        pending[entry.index()].n_unmet += 1;
     }
-
-    fn is_zero(&self, node: NodeId) -> bool {
-        self.low[node.index()] == 0 && self.high.get(node.index()).is_none_or(|&high| high == 0)
-    }
-
-    /// Counts down by one; returns whether that was the last.
-    fn is_last_step(&mut self, node: NodeId) -> bool {
-        let low = &mut self.low[node.index()];
-        *low = low.wrapping_sub(1);
-        if *low == u8::MAX {
-            self.high[node.index()] -= 1;
-        }
-        *low == 0 && self.high.get(node.index()).is_none_or(|&high| high == 0)
-    }
+    pending
 }
 
-/// A cycle among the nodes that Kahn's algorithm could not place.
+/// A cycle among the nodes that Kahn's algorithm could not place, those with `n_unmet > 0`.
 ///
 /// Each of these has a predecessor among them, so a walk backwards from the smallest one meets itself; where it does is a
 /// node on a cycle. A breadth-first search from there gives the shortest cycle through it.
 #[cold]
-fn find_cycle(successors: &Csr, is_left: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
+fn find_cycle(successors: &Csr, n_unmet: &[u32]) -> Vec<NodeId> {
     let predecessors = successors.transposed();
-    let first_left = (0..successors.n_rows() as u32)
-        .map(NodeId)
-        .find(|&node| is_left(node));
-    let mut on_cycle = first_left.expect("a node is left when the order is not complete");
+    let is_left = |node: NodeId| n_unmet[node.index()] > 0;
+    let first_left = n_unmet.iter().position(|&n| n > 0);
+    let mut on_cycle = NodeId::from_index(first_left.expect("a node is left when the order is not complete"));
     let mut was_met = vec![false; successors.n_rows()];
     while !was_met[on_cycle.index()] {
         was_met[on_cycle.index()] = true;
-        let back = predecessors
-            .row(on_cycle)
-            .iter()
-            .find(|&&node| is_left(node));
+        let back = predecessors.row(on_cycle).iter().find(|&&node| is_left(node));
         on_cycle = *back.expect("a node that is left has a predecessor that is left");
     }
 
@@ -215,10 +197,7 @@ mod tests {
     use super::*;
 
     fn cycle_of(n_nodes: usize, edges: &[(u32, u32)]) -> Vec<u32> {
-        let edges: Vec<_> = edges
-            .iter()
-            .map(|&(before, after)| (NodeId(before), NodeId(after)))
-            .collect();
+        let edges: Vec<_> = edges.iter().map(|&(before, after)| (NodeId(before), NodeId(after))).collect();
         match Graph::from_edges(n_nodes, &edges) {
             Err(GraphError::Cycle { nodes }) => nodes.into_iter().map(NodeId::get).collect(),
             other => panic!("expected a cycle, got {other:?}"),
@@ -239,14 +218,8 @@ mod tests {
     #[test]
     fn test_cycle_is_the_shortest_through_its_first_node() {
         assert_eq!(cycle_of(2, &[(0, 1), (1, 0)]), [0, 1]);
-        assert_eq!(
-            cycle_of(4, &[(0, 1), (1, 2), (2, 3), (3, 1), (3, 2)]),
-            [1, 2, 3]
-        );
-        assert_eq!(
-            cycle_of(4, &[(0, 1), (1, 2), (2, 3), (3, 1), (2, 1)]),
-            [1, 2]
-        );
+        assert_eq!(cycle_of(4, &[(0, 1), (1, 2), (2, 3), (3, 1), (3, 2)]), [1, 2, 3]);
+        assert_eq!(cycle_of(4, &[(0, 1), (1, 2), (2, 3), (3, 1), (2, 1)]), [1, 2]);
     }
 
     #[test]

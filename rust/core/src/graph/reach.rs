@@ -30,11 +30,7 @@ pub fn descendants(graph: &Graph, node: NodeId) -> Vec<NodeId> {
     reached(graph.n_nodes(), node, |next| graph.successors(next))
 }
 
-fn reached<'a>(
-    n_nodes: usize,
-    start: NodeId,
-    neighbors: impl Fn(NodeId) -> &'a [NodeId],
-) -> Vec<NodeId> {
+fn reached<'a>(n_nodes: usize, start: NodeId, neighbors: impl Fn(NodeId) -> &'a [NodeId]) -> Vec<NodeId> {
     let mut is_reached = vec![false; n_nodes];
     let mut pending = vec![start];
     let mut found = Vec::new();
@@ -55,15 +51,12 @@ fn reached<'a>(
 ///
 /// For an acyclic graph it is unique (Aho, Garey and Ullman 1972).
 ///
-/// # Panics
-///
-/// Never.
-///
 /// # Complexity
 ///
 /// For each node with several successors, the edges among its descendants that lie, in topological order, before the last
 /// of these successors: O(n · m) at worst, near O(n + m) where edges are short. O(n) extra space.
 #[must_use]
+#[expect(clippy::missing_panics_doc, reason = "a part of the edges of an acyclic graph is acyclic")]
 pub fn transitive_reduction(graph: &Graph) -> Graph {
     const NEVER: NodeId = NodeId::new(u32::MAX);
     let order: Vec<_> = graph.topological_order().collect();
@@ -96,8 +89,7 @@ pub fn transitive_reduction(graph: &Graph) -> Graph {
             }
         }
     }
-    Graph::from_edges(graph.n_nodes(), &edges)
-        .expect("a part of the edges of an acyclic graph is acyclic")
+    Graph::from_edges(graph.n_nodes(), &edges).expect("a part of the edges of an acyclic graph is acyclic")
 }
 
 #[cfg(test)]
@@ -107,14 +99,8 @@ mod tests {
     #[test]
     fn test_ancestors_and_descendants_exclude_the_node() {
         let graph = Graph::from_arrays(6, &[5, 4, 4, 2], &[4, 2, 3, 1]).unwrap();
-        assert_eq!(
-            ancestors(&graph, NodeId::new(1)),
-            [2, 4, 5].map(NodeId::new)
-        );
-        assert_eq!(
-            descendants(&graph, NodeId::new(4)),
-            [1, 2, 3].map(NodeId::new)
-        );
+        assert_eq!(ancestors(&graph, NodeId::new(1)), [2, 4, 5].map(NodeId::new));
+        assert_eq!(descendants(&graph, NodeId::new(4)), [1, 2, 3].map(NodeId::new));
         assert_eq!(descendants(&graph, NodeId::new(0)), []);
     }
 

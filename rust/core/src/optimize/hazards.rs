@@ -58,10 +58,7 @@ pub enum Touch {
 /// ```
 #[must_use]
 pub fn hazard_edges(touches: &[(NodeId, Touch)]) -> Vec<(NodeId, NodeId)> {
-    debug_assert!(
-        touches.is_sorted_by_key(|&(node, _)| node),
-        "touches must ascend by node"
-    );
+    debug_assert!(touches.is_sorted_by_key(|&(node, _)| node), "touches must ascend by node");
     let mut effects = Effects::default();
     let mut edges = Vec::new();
     let mut befores = Vec::new();
@@ -135,8 +132,7 @@ impl Effect {
     }
 
     fn read(&mut self, node: NodeId, barrier: Option<NodeId>, befores: &mut Vec<NodeId>) {
-        let is_touched_by_node =
-            self.last_writer == Some(node) || self.readers.last() == Some(&node);
+        let is_touched_by_node = self.last_writer == Some(node) || self.readers.last() == Some(&node);
         if !is_touched_by_node {
             befores.extend(self.last_writer.or(barrier));
             self.readers.push(node);
@@ -152,14 +148,9 @@ mod tests {
     const B: EffectId = EffectId(u32::MAX);
 
     fn check(touches: &[(u32, Touch)], expected: &[(u32, u32)]) {
-        let touches: Vec<_> = touches
-            .iter()
-            .map(|&(node, touch)| (NodeId::new(node), touch))
-            .collect();
-        let edges: Vec<_> = hazard_edges(&touches)
-            .into_iter()
-            .map(|(before, after)| (before.get(), after.get()))
-            .collect();
+        let touches: Vec<_> = touches.iter().map(|&(node, touch)| (NodeId::new(node), touch)).collect();
+        let edges: Vec<_> =
+            hazard_edges(&touches).into_iter().map(|(before, after)| (before.get(), after.get())).collect();
         assert_eq!(edges, expected);
     }
 
@@ -181,29 +172,16 @@ mod tests {
 
     #[test]
     fn test_reading_and_writing_is_writing() {
-        for both in [
-            [Touch::Reads(A), Touch::Writes(A)],
-            [Touch::Writes(A), Touch::Reads(A)],
-        ] {
-            let touches = [
-                (0, both[0]),
-                (0, both[1]),
-                (1, both[0]),
-                (1, both[1]),
-                (2, Touch::Reads(A)),
-            ];
+        for both in [[Touch::Reads(A), Touch::Writes(A)], [Touch::Writes(A), Touch::Reads(A)]] {
+            let touches = [(0, both[0]), (0, both[1]), (1, both[0]), (1, both[1]), (2, Touch::Reads(A))];
             check(&touches, &[(0, 1), (1, 2)]);
         }
     }
 
     #[test]
     fn test_reading_before_writing_does_not_repeat_the_writer() {
-        let touches = [
-            (0, Touch::Writes(A)),
-            (1, Touch::Reads(A)),
-            (2, Touch::Reads(A)),
-            (2, Touch::Writes(A)),
-        ];
+        let touches =
+            [(0, Touch::Writes(A)), (1, Touch::Reads(A)), (2, Touch::Reads(A)), (2, Touch::Writes(A))];
         check(&touches, &[(0, 1), (1, 2)]);
     }
 
@@ -220,18 +198,6 @@ mod tests {
             (6, Touch::Anything),
             (7, Touch::Anything),
         ];
-        check(
-            &touches,
-            &[
-                (0, 1),
-                (1, 3),
-                (2, 3),
-                (3, 4),
-                (3, 5),
-                (4, 5),
-                (5, 6),
-                (6, 7),
-            ],
-        );
+        check(&touches, &[(0, 1), (1, 3), (2, 3), (3, 4), (3, 5), (4, 5), (5, 6), (6, 7)]);
     }
 }

@@ -57,8 +57,7 @@ pub enum StaticOrder {
 #[must_use]
 pub fn static_order(graph: &Graph, durations_ns: &[u64], n_workers: usize) -> StaticOrder {
     let durations_ns: Vec<_> = durations_ns.iter().map(|&ns| ns.max(1)).collect();
-    let mut ranks =
-        upward_rank(graph, &durations_ns).expect("the caller gives one duration per node");
+    let mut ranks = upward_rank(graph, &durations_ns).expect("the caller gives one duration per node");
     let quantum_ns = quantum_ns(&durations_ns, &ranks, n_workers);
     if quantum_ns > 1 {
         for rank in &mut ranks {
@@ -136,10 +135,7 @@ mod tests {
     #[test]
     fn test_equal_nodes_and_chains_stay_as_they_are() {
         let independent = Graph::from_edges(3, &[]).unwrap();
-        assert_eq!(
-            static_order(&independent, &[5; 3], 4),
-            StaticOrder::Identity
-        );
+        assert_eq!(static_order(&independent, &[5; 3], 4), StaticOrder::Identity);
         let chain = Graph::from_arrays(3, &[0, 1], &[1, 2]).unwrap();
         assert_eq!(static_order(&chain, &[0, 7, 0], 4), StaticOrder::Identity);
         let empty = Graph::from_edges(0, &[]).unwrap();
@@ -151,10 +147,7 @@ mod tests {
         let graph = Graph::from_edges(1_000, &[]).unwrap();
         // The bound is 1,000 · 100 / 2, the quantum 781: the difference between 100 and 199 does not matter, 3,000 does.
         let mut durations_ns: Vec<u64> = (0..1_000).map(|idx| 100 + idx % 100).collect();
-        assert_eq!(
-            static_order(&graph, &durations_ns, 2),
-            StaticOrder::Identity
-        );
+        assert_eq!(static_order(&graph, &durations_ns, 2), StaticOrder::Identity);
         durations_ns[500] = 3_000;
         assert_eq!(order_of(&graph, &durations_ns, 2)[..3], [500, 0, 1]);
     }

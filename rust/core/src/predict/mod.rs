@@ -28,11 +28,7 @@ const LEARN_RUN_PER_COST: u64 = 50;
 pub fn updated_ns(expected_ns: u64, observed_ns: u64) -> u64 {
     // What was observed is known, however long it took.
     let observed_ns = observed_ns.min(UNKNOWN_NS - 1);
-    if expected_ns == UNKNOWN_NS {
-        observed_ns
-    } else {
-        expected_ns.midpoint(observed_ns)
-    }
+    if expected_ns == UNKNOWN_NS { observed_ns } else { expected_ns.midpoint(observed_ns) }
 }
 
 /// Is it worth learning from this run, and perhaps planning anew after it?
@@ -79,9 +75,7 @@ mod tests {
 
     #[test]
     fn test_learning_happens_at_powers_of_two_or_when_cheap() {
-        let learned: Vec<_> = (0..20)
-            .filter(|&run| is_worth_learning(run, 0, 1_000))
-            .collect();
+        let learned: Vec<_> = (0..20).filter(|&run| is_worth_learning(run, 0, 1_000)).collect();
         assert_eq!(learned, [0, 1, 3, 7, 15]);
         assert!(is_worth_learning(2, 5_000_000, 1_000));
         assert!(!is_worth_learning(2, 4_999_999, 1_000));
@@ -93,9 +87,6 @@ mod tests {
         assert_eq!(filled_ns(&[10, UNKNOWN_NS, 20]), [10, 15, 20]);
         assert_eq!(filled_ns(&[UNKNOWN_NS; 2]), [1, 1]);
         assert_eq!(filled_ns(&[]), []);
-        assert_eq!(
-            filled_ns(&[u64::MAX - 1, u64::MAX - 1, UNKNOWN_NS])[2],
-            u64::MAX - 1
-        );
+        assert_eq!(filled_ns(&[u64::MAX - 1, u64::MAX - 1, UNKNOWN_NS])[2], u64::MAX - 1);
     }
 }

@@ -60,21 +60,13 @@ impl<P: Copy + Ord> IndexedHeap<P> {
     /// An empty heap.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            places: Vec::new(),
-            next_arrival: 0,
-        }
+        Self { entries: Vec::new(), places: Vec::new(), next_arrival: 0 }
     }
 
     /// An empty heap that holds slots below `capacity` without growing.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            entries: Vec::with_capacity(capacity),
-            places: vec![ABSENT; capacity],
-            next_arrival: 0,
-        }
+        Self { entries: Vec::with_capacity(capacity), places: vec![ABSENT; capacity], next_arrival: 0 }
     }
 
     /// The number of queued slots.
@@ -114,11 +106,7 @@ impl<P: Copy + Ord> IndexedHeap<P> {
         if slot as usize >= self.places.len() {
             self.places.resize(slot as usize + 1, ABSENT);
         }
-        let entry = Entry {
-            priority,
-            arrival: self.next_arrival,
-            slot,
-        };
+        let entry = Entry { priority, arrival: self.next_arrival, slot };
         self.next_arrival += 1;
         self.entries.push(entry);
         self.sift_up(self.entries.len() - 1, entry);
@@ -128,9 +116,7 @@ impl<P: Copy + Ord> IndexedHeap<P> {
     /// The slot that would be popped next, with its priority.
     #[must_use]
     pub fn peek(&self) -> Option<(u32, P)> {
-        self.entries
-            .first()
-            .map(|first| (first.slot, first.priority))
+        self.entries.first().map(|first| (first.slot, first.priority))
     }
 
     /// Takes out the slot with the largest priority, the earliest among equals.
@@ -145,10 +131,7 @@ impl<P: Copy + Ord> IndexedHeap<P> {
         let Some(place) = self.place(slot) else {
             return false;
         };
-        let entry = Entry {
-            priority,
-            ..self.entries[place]
-        };
+        let entry = Entry { priority, ..self.entries[place] };
         self.sift(place, entry);
         true
     }
@@ -243,9 +226,7 @@ mod tests {
     use super::*;
 
     fn drained(mut heap: IndexedHeap<i32>) -> Vec<u32> {
-        std::iter::from_fn(|| heap.pop())
-            .map(|(slot, _)| slot)
-            .collect()
+        std::iter::from_fn(|| heap.pop()).map(|(slot, _)| slot).collect()
     }
 
     #[test]
@@ -284,10 +265,7 @@ mod tests {
         heap.push(4, 1);
         heap.clear();
         assert!(!heap.contains(4));
-        assert_eq!(
-            (heap.peek(), heap.pop(), heap.remove(4)),
-            (None, None, None)
-        );
+        assert_eq!((heap.peek(), heap.pop(), heap.remove(4)), (None, None, None));
         assert!(heap.push(4, 2));
     }
 }

@@ -152,10 +152,7 @@ impl fmt::Display for SchedulerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownNode { node, n_nodes } => {
-                write!(
-                    f,
-                    "an event names node {node}, but the graph has {n_nodes} nodes"
-                )
+                write!(f, "an event names node {node}, but the graph has {n_nodes} nodes")
             }
             Self::IllegalTransition { node, state, event } => {
                 let state = state.as_str();
@@ -227,12 +224,7 @@ impl Scheduler {
     ///
     /// O(n + m).
     #[must_use]
-    pub fn new(
-        graph: Arc<Graph>,
-        inputs: Arc<Inputs>,
-        kept: Arc<[bool]>,
-        options: SchedulerOptions,
-    ) -> Self {
+    pub fn new(graph: Arc<Graph>, inputs: Arc<Inputs>, kept: Arc<[bool]>, options: SchedulerOptions) -> Self {
         let n_unmet = graph.n_predecessors();
         let mut ready = ReadySet::new(graph.n_nodes());
         let states = n_unmet.iter().zip(0..).map(|(&n, id)| {
@@ -271,10 +263,7 @@ impl Scheduler {
         running: Option<NodeId>,
     ) -> Self {
         let n_nodes = graph.n_nodes();
-        assert!(
-            graph.is_id_ordered(),
-            "a prefix of a plan needs a graph in plan order"
-        );
+        assert!(graph.is_id_ordered(), "a prefix of a plan needs a graph in plan order");
         assert!(
             n_finished as usize <= n_nodes,
             "{n_finished} nodes cannot have finished, the graph has {n_nodes}"
@@ -322,16 +311,8 @@ impl Scheduler {
         ready: ReadySet,
     ) -> Self {
         let n_nodes = graph.n_nodes();
-        assert_eq!(
-            inputs.offsets.len(),
-            n_nodes + 1,
-            "inputs must be given for each node"
-        );
-        assert_eq!(
-            kept.len(),
-            n_nodes,
-            "it must be said for each node whether it is kept"
-        );
+        assert_eq!(inputs.offsets.len(), n_nodes + 1, "inputs must be given for each node");
+        assert_eq!(kept.len(), n_nodes, "it must be said for each node whether it is kept");
         let mut n_consumers_left = vec![0; n_nodes];
         for (node, state) in graph.nodes().zip(&states) {
             if !state.is_final() {
@@ -455,9 +436,7 @@ impl Scheduler {
     ///
     /// O(n): for inspection.
     pub fn running(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.graph
-            .nodes()
-            .filter(|&node| self.state(node) == NodeState::Running)
+        self.graph.nodes().filter(|&node| self.state(node) == NodeState::Running)
     }
 
     /// The predecessors of `node` that have not finished, ascending.
@@ -472,9 +451,7 @@ impl Scheduler {
     #[must_use]
     pub fn waits_for(&self, node: NodeId) -> Vec<NodeId> {
         let predecessors = self.graph.predecessors(node).iter().copied();
-        predecessors
-            .filter(|&before| self.state(before) != NodeState::Finished)
-            .collect()
+        predecessors.filter(|&before| self.state(before) != NodeState::Finished).collect()
     }
 
     fn on_requested(&mut self, n_nodes: u32, actions: &mut Vec<Action>) {
@@ -490,11 +467,7 @@ impl Scheduler {
         }
     }
 
-    fn on_finished(
-        &mut self,
-        node: NodeId,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), SchedulerError> {
+    fn on_finished(&mut self, node: NodeId, actions: &mut Vec<Action>) -> Result<(), SchedulerError> {
         self.try_apply(node, Stimulus::Finished)?;
         self.n_running -= 1;
         self.n_finished += 1;
@@ -579,9 +552,7 @@ impl Scheduler {
         for &input in self.inputs.of(node) {
             let n_left = &mut self.n_consumers_left[input.index()];
             *n_left -= 1;
-            if *n_left == 0
-                && self.states[input.index()] == NodeState::Finished
-                && !self.kept[input.index()]
+            if *n_left == 0 && self.states[input.index()] == NodeState::Finished && !self.kept[input.index()]
             {
                 actions.push(Action::Release { node: input });
             }
@@ -595,11 +566,7 @@ impl Scheduler {
             return Err(SchedulerError::UnknownNode { node, n_nodes });
         };
         let Some(next) = state.after(stimulus) else {
-            return Err(SchedulerError::IllegalTransition {
-                node,
-                state: *state,
-                event: stimulus.as_str(),
-            });
+            return Err(SchedulerError::IllegalTransition { node, state: *state, event: stimulus.as_str() });
         };
         *state = next;
         Ok(())
@@ -608,9 +575,7 @@ impl Scheduler {
     /// Applies what we decided, which the table must allow.
     fn apply(&mut self, node: NodeId, stimulus: Stimulus) {
         let state = &mut self.states[node.index()];
-        *state = state
-            .after(stimulus)
-            .expect("only a ready node is in the set of the ready");
+        *state = state.after(stimulus).expect("only a ready node is in the set of the ready");
     }
 }
 

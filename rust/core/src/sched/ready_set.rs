@@ -42,10 +42,7 @@ impl ReadySet {
     /// When `capacity` is above what `u32` can number.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        assert!(
-            capacity as u64 <= 1 << u32::BITS,
-            "capacity is at most 2^32, got {capacity}"
-        );
+        assert!(capacity as u64 <= 1 << u32::BITS, "capacity is at most 2^32, got {capacity}");
         let mut level_begins = [0; N_LEVELS_MAX];
         let mut n_levels = 0;
         let mut n_words = 0;
@@ -59,13 +56,7 @@ impl ReadySet {
                 break;
             }
         }
-        Self {
-            words: vec![0; n_words],
-            level_begins,
-            n_levels,
-            capacity,
-            len: 0,
-        }
+        Self { words: vec![0; n_words], level_begins, n_levels, capacity, len: 0 }
     }
 
     /// The number of members.
@@ -94,11 +85,7 @@ impl ReadySet {
     /// When `value` is not below the capacity.
     pub fn insert(&mut self, value: u32) -> bool {
         let mut idx = value as usize;
-        assert!(
-            idx < self.capacity,
-            "{value} is not below the capacity {}",
-            self.capacity
-        );
+        assert!(idx < self.capacity, "{value} is not below the capacity {}", self.capacity);
         if self.words[idx / N_BITS] & bit(idx) != 0 {
             return false;
         }

@@ -73,10 +73,7 @@ impl NodeState {
             )
             | (
                 Self::Running,
-                Stimulus::Unblocked
-                | Stimulus::Dispatched
-                | Stimulus::Skipped
-                | Stimulus::Cancelled,
+                Stimulus::Unblocked | Stimulus::Dispatched | Stimulus::Skipped | Stimulus::Cancelled,
             )
             | (
                 Self::Finished | Self::Failed | Self::Skipped | Self::Cancelled,
@@ -150,8 +147,7 @@ mod tests {
         let rows = include_str!("state.rs")
             .lines()
             .filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix('|'));
-        rows.map(|row| row.split('|').map(str::trim).collect())
-            .collect()
+        rows.map(|row| row.split('|').map(str::trim).collect()).collect()
     }
 
     #[test]
@@ -170,9 +166,7 @@ mod tests {
     #[test]
     fn test_final_states_are_those_that_nothing_leads_out_of() {
         for state in STATES {
-            let is_left = STIMULI
-                .into_iter()
-                .any(|stimulus| state.after(stimulus).is_some());
+            let is_left = STIMULI.into_iter().any(|stimulus| state.after(stimulus).is_some());
             assert_eq!(state.is_final(), !is_left, "{state:?}");
         }
     }

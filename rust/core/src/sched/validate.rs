@@ -53,53 +53,27 @@ impl Scheduler {
             match state {
                 NodeState::Waiting => assert!(n_unmet > 0, "node {node} waits for something"),
                 NodeState::Ready | NodeState::Running | NodeState::Finished | NodeState::Failed => {
-                    assert_eq!(
-                        n_unmet, 0,
-                        "node {node} waits for nothing when it is {state:?}"
-                    );
+                    assert_eq!(n_unmet, 0, "node {node} waits for nothing when it is {state:?}");
                 }
                 NodeState::Skipped => assert!(n_unmet > 0, "node {node} was skipped for a reason"),
-                NodeState::Cancelled => assert!(
-                    self.is_stopped,
-                    "nodes are cancelled when the run is stopped"
-                ),
+                NodeState::Cancelled => {
+                    assert!(self.is_stopped, "nodes are cancelled when the run is stopped");
+                }
             }
         }
 
         let n_in = |state: NodeState| n_by_state[state as usize];
         let n_open = n_in(NodeState::Waiting) + n_in(NodeState::Ready);
-        assert_eq!(
-            self.ready.len(),
-            n_in(NodeState::Ready),
-            "the ready are counted"
-        );
-        assert_eq!(
-            self.n_running,
-            n_in(NodeState::Running),
-            "the running are counted"
-        );
-        assert_eq!(
-            self.n_finished,
-            n_in(NodeState::Finished),
-            "the finished are counted"
-        );
-        assert_eq!(
-            self.n_left,
-            n_open + self.n_running,
-            "what is left is counted"
-        );
-        assert!(
-            !self.is_stopped || n_open == 0,
-            "nothing waits when the run is stopped"
-        );
+        assert_eq!(self.ready.len(), n_in(NodeState::Ready), "the ready are counted");
+        assert_eq!(self.n_running, n_in(NodeState::Running), "the running are counted");
+        assert_eq!(self.n_finished, n_in(NodeState::Finished), "the finished are counted");
+        assert_eq!(self.n_left, n_open + self.n_running, "what is left is counted");
+        assert!(!self.is_stopped || n_open == 0, "nothing waits when the run is stopped");
         assert!(
             n_in(NodeState::Waiting) == 0 || n_in(NodeState::Ready) + self.n_running > 0,
             "something moves as long as something waits"
         );
-        assert!(
-            !self.is_settled || self.n_left == 0,
-            "a settled run is over"
-        );
+        assert!(!self.is_settled || self.n_left == 0, "a settled run is over");
     }
 
     /// Validates when as much has happened as a validation costs, so that a long run stays linear.

@@ -8,7 +8,7 @@ use crate::predict::UNKNOWN_NS;
 
 /// What one blocking wake-up of a sleeping thread costs until the thread runs, in nanoseconds.
 ///
-/// Measured with a condition variable between two Python threads, the lock of the interpreter included.
+/// Measured on Linux, in a virtual machine: 20 to 26 µs one way, whatever the sleeper sleeps on.
 pub const WAKE_COST_NS: u64 = 21_000;
 
 /// How often a watcher looks, in nanoseconds: often enough to lose little, seldom enough to cost nothing.
@@ -39,21 +39,13 @@ pub fn is_lasting(expected_ns: u64) -> bool {
 /// ```
 #[must_use]
 pub fn n_to_wake_on_dispatch(expected_ns: u64, n_ready: usize, n_idle: usize) -> usize {
-    if is_lasting(expected_ns) {
-        n_ready.min(n_idle)
-    } else {
-        0
-    }
+    if is_lasting(expected_ns) { n_ready.min(n_idle) } else { 0 }
 }
 
 /// How many idle workers a watcher wakes at a tick: none as long as nodes are being dispatched.
 #[must_use]
 pub fn n_to_wake_on_tick(n_ready: usize, n_idle: usize, n_dispatched_since_tick: u64) -> usize {
-    if n_dispatched_since_tick == 0 {
-        n_ready.min(n_idle)
-    } else {
-        0
-    }
+    if n_dispatched_since_tick == 0 { n_ready.min(n_idle) } else { 0 }
 }
 
 /// Whether a run needs a watcher: when a duration is unknown, or when there is work for at least a millisecond.

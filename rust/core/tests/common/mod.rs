@@ -1,11 +1,22 @@
-//! Random graphs for the tests of this folder.
+//! Random graphs for the tests of this folder, and how many of them are tried.
 
 use makespan_core::graph::{Graph, NodeId};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// An acyclic graph as its number of nodes and its edges, duplicates and any numbering included.
 pub(crate) type Description = (usize, Vec<(NodeId, NodeId)>);
+
+/// So many cases, the same in every run; `PROPTEST_RNG_SEED` asks for others.
+pub(crate) fn config(n_cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::with_cases(n_cases);
+    let rng_seed = match config.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(0),
+        RngSeed::Fixed(seed) => RngSeed::Fixed(seed),
+    };
+    ProptestConfig { rng_seed, failure_persistence: None, ..config }
+}
 
 /// Descriptions of graphs of fewer than `n_nodes_max` nodes.
 ///
@@ -13,20 +24,13 @@ pub(crate) type Description = (usize, Vec<(NodeId, NodeId)>);
 pub(crate) fn descriptions(n_nodes_max: usize) -> impl Strategy<Value = Description> {
     (1..n_nodes_max, any::<bool>()).prop_flat_map(|(n_nodes, is_id_ordered)| {
         let ids: Vec<u32> = (0..n_nodes as u32).collect();
-        let numbering = if is_id_ordered {
-            Just(ids).boxed()
-        } else {
-            Just(ids).prop_shuffle().boxed()
-        };
+        let numbering = if is_id_ordered { Just(ids).boxed() } else { Just(ids).prop_shuffle().boxed() };
         let pairs = vec((0..n_nodes, 0..n_nodes), 0..3 * n_nodes);
         (numbering, pairs).prop_map(move |(numbering, pairs)| {
             let different = pairs.into_iter().filter(|(left, right)| left != right);
             let edges = different.map(|(left, right)| {
                 let [before, after] = [left.min(right), left.max(right)];
-                (
-                    NodeId::new(numbering[before]),
-                    NodeId::new(numbering[after]),
-                )
+                (NodeId::new(numbering[before]), NodeId::new(numbering[after]))
             });
             (n_nodes, edges.collect())
         })

@@ -1,0 +1,153 @@
+"""The figures that benchmarks report: what each says, and what is promised for it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FIGURES", "Figure", "Measured"]
+
+Kind = Literal["ratio", "difference"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A line of the table: ours ÷ baseline, or ours less baseline in milliseconds."""
+
+    name: str
+    title: str
+    group: str
+    hold: float | None = None
+    aim: float | None = None
+    kind: Kind = "ratio"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Medians of one figure: seconds per `per`, all from the same rounds."""
+
+    figure: str
+    ours_s: float
+    baseline_s: float
+    baseline: str
+    per: str
+    source: str
+    rounds: int
+    straight_line_s: float | None = None
+
+    def value(self, kind: Kind) -> float:
+        """Return what is compared with the promise."""
+        if kind == "difference":
+            return (self.ours_s - self.baseline_s) * 1e3
+        return self.ours_s / self.baseline_s
+
+
+def _serial() -> list[Figure]:
+    group = "Serial, prepared, columns of times recorded"
+    return [Figure(f"serial-{shape}", f"{shape}", group, 0.6, 0.25) for shape in ("a1", "a2", "a3")] + [
+        Figure("serial-b", "b", group, 0.8, 0.4)
+    ]
+
+
+def _small_workflow() -> list[Figure]:
+    group = "a4: a 10-step workflow, prepared, per run"
+    return [
+        Figure("small-sequential", "strategy sequential", group, 1.0, 0.3),
+        Figure("small-optimized", "strategy optimized, 4 workers", group, 1.0, 0.3),
+    ]
+
+
+def _threads() -> list[Figure]:
+    warm = "Threads (4 workers), no-op steps, prepared and warmed up"
+    cold = "Threads (4 workers), no-op steps, first run of a new engine: nothing known, threads to be started"
+    return [
+        Figure(f"threads-{age}-{shape}", shape, group, 1.5, 0.5)
+        for age, group in (("warm", warm), ("cold", cold))
+        for shape in ("a1", "a2", "a3", "b")
+    ]
+
+
+def _sleeps() -> list[Figure]:
+    group = "Threads (4 workers), f: 40 steps that sleep, after one warm-up run; makespan ÷ lower bound"
+    promises = {"even": (1.04, 1.015), "uneven": (1.06, 1.02)}
+    return [
+        Figure(f"sleeps-{name}-{clock}", f"{name}, {title}", group, *promise)
+        for name, promise in promises.items()
+        for clock, title in (("wall", "wall clock of `prepared.run()`"), ("makespan", "`run.makespan_s`"))
+    ]
+
+
+def _describing() -> list[Figure]:
+    forms = {
+        "traced": "`prepare` of a traced body",
+        "add-step": "`Workflow.add` of steps, and `prepare`",
+        "add-callable": "`Workflow.add` of plain callables, and `prepare`",
+    }
+    return [
+        Figure(f"describe-{form}-{shape}", shape, f"Describing, per node: {title}", 11, 2)
+        for form, title in forms.items()
+        for shape in ("a1", "a2", "a3", "b")
+    ]
+
+
+def _once() -> list[Figure]:
+    group = "`index(xs)` once, unprepared, 1,000 tiny steps, all included"
+    return [
+        Figure(f"once-{age}-{strategy}", f"strategy {strategy}, {title}", group, 15, 4)
+        for strategy in ("sequential", "optimized")
+        for age, title in (("first", "first call of a new workflow on a new engine"), ("again", "later calls"))
+    ]
+
+
+def _graphs() -> list[Figure]:
+    group = "Arrays: 1,000,000 nodes, 3,000,000 edges"
+    whole = "build + topological order + levels + critical path"
+    parts = {"build": "build", "order": "topological order", "levels": "levels", "path": "critical path"}
+    return [
+        Figure("graph-random_1m", f"{whole}, ids in topological order", group, 0.25, 0.1),
+        Figure("graph-random_1m_permuted", f"{whole}, ids permuted", group, 0.25, 0.1),
+        *(
+            Figure(f"graph-{instance}-{part}", f"{title} alone{ids}", group)
+            for instance, ids in (("random_1m", ""), ("random_1m_permuted", ", ids permuted"))
+            for part, title in parts.items()
+        ),
+    ]
+
+
+def _crossings() -> list[Figure]:
+    group = "The price of a crossing"
+    return [
+        Figure("boundary-call", "a native call without arguments", group),
+        Figure("boundary-arrays-1k", "an array of 1,000 in, two of 1,000 out, and a walk over as many nodes", group),
+        Figure("boundary-arrays-1m", "the same with 1,000,000", group),
+    ]
+
+
+def _peers() -> list[Figure]:
+    peers = {
+        "graphlib": "graphlib + ThreadPoolExecutor",
+        "futures": "ThreadPoolExecutor, one submit per step",
+        "task-group": "asyncio.TaskGroup",
+    }
+    return [
+        Figure(f"peer-{peer}-{shape}", f"{title}, {shape}", "Peers on fewer steps, not ours")
+        for peer, title in peers.items()
+        for shape in ("a1", "a2", "a3")
+    ]
+
+
+_ALL = [
+    *_serial(),
+    *_small_workflow(),
+    *_threads(),
+    *_sleeps(),
+    *_describing(),
+    *_once(),
+    *_graphs(),
+    Figure(
+        "import", "`import makespan` over a bare interpreter; numpy is not imported", "Import", 30, None, "difference"
+    ),
+    *_crossings(),
+    *_peers(),
+]
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in _ALL}
+"""By name, in the order of the table."""
