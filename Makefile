@@ -105,6 +105,7 @@ bench: $(RELEASE)/.stamp-bench
 	$(say) "benchmarks (BENCH_DATA is $(or $(BENCH_DATA),not set: its data sets are left out))"
 	@mkdir -p build
 	$(RELEASE)/bin/python -m pytest benches --benchmark-enable --benchmark-json=build/bench.json
+	$(RELEASE)/bin/python -m benches.table build/bench.json
 	$(if $(CORE_BENCHES),cargo bench --locked --package makespan-core)
 
 # --- checks -------------------------------------------------------------------------------------
@@ -175,8 +176,9 @@ ci:
 # The committed stub is written by hand until this difference is empty.
 stubs: $(DEV)/.stamp-tools
 	@mkdir -p build/stubs
-	VIRTUAL_ENV=$(CURDIR)/$(DEV) $(DEV)/bin/maturin generate-stubs --features pyo3/experimental-inspect --output build/stubs
-	-diff -ru --include='*.pyi' python/makespan/_core.pyi build/stubs
+	VIRTUAL_ENV=$(CURDIR)/$(DEV) $(DEV)/bin/maturin generate-stubs --features pyo3/experimental-inspect \
+	  --target-dir $(CARGO_TARGET_DIR)/stubs --out build/stubs
+	-diff -u python/makespan/_core.pyi build/stubs/makespan/_core.pyi
 
 lock: $(DEV)/.stamp-tools
 	@$(DEV)/bin/python -m pip install --quiet uv

@@ -41,7 +41,7 @@ def loop_of(graph: Shape | Mixed) -> tuple[str, Callable[[], list[Any]]]:
 def generic_loop_of_inputs(
     functions: Sequence[Function], parents: Sequence[Sequence[int]], inputs: Sequence[Any]
 ) -> list[Any]:
-    """Run the generic loop over steps whose parents are the inputs first and earlier steps after them."""
+    """Run the generic loop where node 0 and those after it are inputs; `parents` has an entry for them too."""
     results = [*inputs, *[None] * len(functions)]
     for i, f in enumerate(functions, len(inputs)):
         results[i] = f(*[results[j] for j in parents[i]])

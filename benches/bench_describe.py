@@ -68,7 +68,8 @@ def bench_once(compare: Comparison, strategy: str, age: str) -> None:
         return engine.run(index, xs).value
 
     functions = [same] * N_INDEXED
-    parents = [[node] for node in range(N_INDEXED)]
+    # The arguments are the first nodes.
+    parents = [*([] for _ in xs), *([node] for node in range(N_INDEXED))]
     make()
     compare(
         f"once-{age}-{strategy}",

@@ -101,7 +101,7 @@ def bench_graph(compare: Comparison, make: Callable[[], Instance]) -> None:
         compare.report(
             f"graph-{instance.name}-{part}",
             ours.parts_s[part][1:],
-            (baseline, theirs.parts_s[part][1:-1]),
+            (baseline, theirs.parts_s[part][1:]),
             n=instance.n_nodes,
             per="node",
             source=source,

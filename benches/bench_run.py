@@ -101,7 +101,8 @@ def bench_small_workflow(compare: Comparison, request: pytest.FixtureRequest, st
     assert [counting.run(x).value for x in range(100)] == [x + N_SMALL_STEPS for x in range(100)]
     prepared = engine.prepare(ms.workflow(lambda x: ten(x, step)))
     functions = [same] * N_SMALL_STEPS
-    parents = [[node] for node in range(N_SMALL_STEPS)]
+    # Node 0 is the argument.
+    parents = [[], *([node] for node in range(N_SMALL_STEPS))]
 
     def run_ours() -> Any:
         run = prepared.run

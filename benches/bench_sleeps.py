@@ -61,7 +61,7 @@ def bench_sleeps(compare: Comparison, name: str) -> None:
     compare.report(
         f"sleeps-{name}-makespan",
         makespans_s[1:],
-        ("lower bound", bounds_s[1:-1]),
+        ("lower bound", bounds_s[1:]),
         n=1,
         per="run",
         source=source,

@@ -6,11 +6,11 @@ Describe steps as plain functions, write them in order, and run them as fast as 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makespan import strategies
-from makespan._core import BUILD_PROFILE, Progress
-from makespan._core import VERSION as __version__
+from makespan._core import BUILD_PROFILE, VERSION, Progress
+from makespan.builder import Workflow
 from makespan.engine import PreparedWorkflow, SequentialExecutionEngine, default_engine
 from makespan.exceptions import (
     ArgumentMismatchError,
@@ -34,7 +34,7 @@ from makespan.exceptions import (
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
 from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
-from makespan.workflow import Workflow, WorkflowFunction, workflow
+from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
     from makespan.scheduling import DependencyGraph
@@ -81,14 +81,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load what needs numpy when it is first asked for."""
-    if name == "DependencyGraph":
-        from makespan.scheduling import DependencyGraph
+__version__ = VERSION
 
-        return DependencyGraph
-    message = f"module 'makespan' has no attribute {name!r}"
-    raise AttributeError(message)
+
+if not TYPE_CHECKING:  # A checker that sees it would believe in every name.
+
+    def __getattr__(name: str) -> object:
+        """Load what needs numpy when it is first asked for."""
+        if name == "DependencyGraph":
+            from makespan.scheduling import DependencyGraph
+
+            return DependencyGraph
+        message = f"module 'makespan' has no attribute {name!r}"
+        raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 __all__ = ["RunOptions", "Strategy"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """What a strategy decides about the runs of one workflow.
 
     Parameters
@@ -41,8 +39,10 @@ class Strategy(Protocol):
     True
     """
 
-    name: str
-    """What it is chosen by, and what results say."""
+    @property
+    def name(self) -> str:
+        """What it is chosen by, and what results say."""
+        ...
 
     def options(self, *, n_nodes: int) -> RunOptions:
         """Decide about the runs of a workflow.

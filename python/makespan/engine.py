@@ -8,11 +8,12 @@ import weakref
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from makespan import _core, strategies
+from makespan.builder import Workflow
 from makespan.config import Settings
 from makespan.exceptions import ConfigurationError, ExecutionException
 from makespan.executors.threads import WorkerThreads
 from makespan.result import RunResult, to_exception
-from makespan.workflow import Workflow, WorkflowFunction
+from makespan.workflow import WorkflowFunction
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -49,7 +50,9 @@ class PreparedWorkflow(_core.Prepared, Generic[R]):
 
     if TYPE_CHECKING:
 
-        def run(self, *args: Any, **kwargs: Any) -> RunResult[R]: ...
+        def run(self, *args: object, **kwargs: object) -> RunResult[R]:
+            """Run the workflow with values of its parameters."""
+            ...
 
     @property
     def name(self) -> str:
@@ -66,7 +69,7 @@ class PreparedWorkflow(_core.Prepared, Generic[R]):
         """What ``run`` takes."""
         return self.program.parameters
 
-    async def arun(self, *args: Any, **kwargs: Any) -> RunResult[R]:
+    async def arun(self, *args: object, **kwargs: object) -> RunResult[R]:
         """Run in a thread, so that the event loop goes on.
 
         Parameters
@@ -132,7 +135,7 @@ class SequentialExecutionEngine:
     def __init__(self, strategy: str | Strategy = "optimized", workers: int | None = None) -> None:
         if workers is None:
             workers = _core.usable_cores()
-        if not isinstance(workers, int) or isinstance(workers, bool) or not 1 <= workers <= _WORKERS_MAX:
+        if not _is_n_workers(workers):
             raise ConfigurationError("workers", workers, f"a whole number from 1 to {_WORKERS_MAX}")
         self._strategy: Strategy = strategies.get(strategy) if isinstance(strategy, str) else strategy
         self._workers = workers
@@ -154,10 +157,10 @@ class SequentialExecutionEngine:
     @overload
     def run(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
     @overload
-    def run(self, workflow: PreparedWorkflow[R], /, *args: Any, **kwargs: Any) -> RunResult[R]: ...
+    def run(self, workflow: PreparedWorkflow[R], /, *args: object, **kwargs: object) -> RunResult[R]: ...
     @overload
-    def run(self, workflow: Workflow, /, *args: Any, **kwargs: Any) -> RunResult[Any]: ...
-    def run(self, workflow: Any, /, *args: Any, **kwargs: Any) -> RunResult[Any]:
+    def run(self, workflow: Workflow, /, *args: object, **kwargs: object) -> RunResult[Any]: ...
+    def run(self, workflow: Any, /, *args: object, **kwargs: object) -> RunResult[Any]:
         """Run a workflow and wait for it.
 
         Parameters
@@ -196,10 +199,10 @@ class SequentialExecutionEngine:
     @overload
     async def arun(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
     @overload
-    async def arun(self, workflow: PreparedWorkflow[R], /, *args: Any, **kwargs: Any) -> RunResult[R]: ...
+    async def arun(self, workflow: PreparedWorkflow[R], /, *args: object, **kwargs: object) -> RunResult[R]: ...
     @overload
-    async def arun(self, workflow: Workflow, /, *args: Any, **kwargs: Any) -> RunResult[Any]: ...
-    async def arun(self, workflow: Any, /, *args: Any, **kwargs: Any) -> RunResult[Any]:
+    async def arun(self, workflow: Workflow, /, *args: object, **kwargs: object) -> RunResult[Any]: ...
+    async def arun(self, workflow: Any, /, *args: object, **kwargs: object) -> RunResult[Any]:
         """Run a workflow in a thread, so that the event loop goes on.
 
         Parameters
@@ -230,10 +233,10 @@ class SequentialExecutionEngine:
         return await asyncio.to_thread(self.run, workflow, *args, **kwargs)
 
     @overload
-    def prepare(self, workflow: WorkflowFunction[P, R], /, **values: Any) -> PreparedWorkflow[R]: ...
+    def prepare(self, workflow: WorkflowFunction[P, R], /, **values: object) -> PreparedWorkflow[R]: ...
     @overload
-    def prepare(self, workflow: Workflow, /, **values: Any) -> PreparedWorkflow[Any]: ...
-    def prepare(self, workflow: Any, /, **values: Any) -> PreparedWorkflow[Any]:
+    def prepare(self, workflow: Workflow, /, **values: object) -> PreparedWorkflow[Any]: ...
+    def prepare(self, workflow: Any, /, **values: object) -> PreparedWorkflow[Any]:
         """Trace and lay out a workflow once, for many runs on this engine.
 
         Parameters
@@ -315,6 +318,10 @@ class SequentialExecutionEngine:
     def __repr__(self) -> str:
         state = ", closed" if self._is_closed else ""
         return f"<engine {self._strategy.name}, {self._workers} workers{state}>"
+
+
+def _is_n_workers(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _WORKERS_MAX
 
 
 _default: SequentialExecutionEngine | None = None

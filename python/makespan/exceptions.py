@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class ExecutionException(Exception):
+class ExecutionException(Exception):  # noqa: N818 (the name that users asked for)
     """The root: everything that makespan raises is one of these."""
 
     code: ClassVar[str] = "execution"
@@ -186,9 +186,7 @@ class NotComputedYet(WorkflowError, TypeError):  # noqa: N818 (a state, and the 
         super().__init__(path, operation)
 
     def __str__(self) -> str:
-        return (
-            f"{self.path} is not computed yet: {self.operation} needs its value; {self._remedy()}"
-        )
+        return f"{self.path} is not computed yet: {self.operation} needs its value; {self._remedy()}"
 
     def _remedy(self) -> str:
         if self.path.startswith("parameter '"):
@@ -279,7 +277,7 @@ class StrategyError(ExecutionException, LookupError):
         return f"no strategy is named {self.name!r}; known: {', '.join(self.known)}"
 
 
-class Failed(ExecutionException):  # noqa: N818 (a declared outcome, raised or returned)
+class Failed(ExecutionException):
     """A declared failure: a step that raises it, or returns it, has failed.
 
     Parameters
@@ -326,11 +324,7 @@ class StepFailedError(RunError):
         super().__init__(path, index, attempts)
 
     def __str__(self) -> str:
-        cause = (
-            f": {type(self.__cause__).__name__}: {_shortened(self.__cause__, text=True)}"
-            if self.__cause__
-            else ""
-        )
+        cause = f": {type(self.__cause__).__name__}: {_shortened(self.__cause__, text=True)}" if self.__cause__ else ""
         tries = "" if self.attempts == 1 else f" after {self.attempts} attempts"
         return f"{self.path} failed{tries}{cause}"
 

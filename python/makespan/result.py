@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from makespan.exceptions import RunFailedError, StepFailedError, UnknownNodeError
 
@@ -23,8 +22,7 @@ R = TypeVar("R")
 OUTCOMES = ("finished", "failed", "skipped", "cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class CriticalPath:
+class CriticalPath(NamedTuple):
     """The chain of dependencies that took longest.
 
     Parameters
@@ -44,7 +42,6 @@ class CriticalPath:
     length_s: float
 
 
-@dataclass(frozen=True, eq=False)
 class NodeColumns:
     """What happened to each node, in columns; entry ``i`` belongs to the node with id ``i``, program order.
 
@@ -67,11 +64,21 @@ class NodeColumns:
     (['sequence/abs[0]', 'sequence/str[0]'], ['finished', 'finished'], [0, 0])
     """
 
-    path: list[str]
-    outcome_code: NDArray[np.uint8]
-    start_s: NDArray[np.float64]
-    finish_s: NDArray[np.float64]
-    worker: NDArray[np.int16]
+    __slots__ = ("finish_s", "outcome_code", "path", "start_s", "worker")
+
+    def __init__(
+        self,
+        path: list[str],
+        outcome_code: NDArray[np.uint8],
+        start_s: NDArray[np.float64],
+        finish_s: NDArray[np.float64],
+        worker: NDArray[np.int16],
+    ) -> None:
+        self.path = path
+        self.outcome_code = outcome_code
+        self.start_s = start_s
+        self.finish_s = finish_s
+        self.worker = worker
 
     @property
     def outcome(self) -> list[str]:
@@ -85,6 +92,9 @@ class NodeColumns:
 
     def __len__(self) -> int:
         return len(self.path)
+
+    def __repr__(self) -> str:
+        return f"<columns of {len(self)} nodes>"
 
 
 class RunResult(Generic[R]):
@@ -339,7 +349,8 @@ class RunResult(Generic[R]):
     def __repr__(self) -> str:
         counts = self.outcome_counts
         other = "".join(f", {n} {name}" for name, n in counts.items() if n and name != "finished")
-        return f"<run of {self.workflow}: {counts['finished']} of {self.n_nodes} nodes finished{other}, {_seconds(self.elapsed_s)}>"
+        finished = f"{counts['finished']} of {self.n_nodes} nodes finished{other}"
+        return f"<run of {self.workflow}: {finished}, {_seconds(self.elapsed_s)}>"
 
 
 def to_exception(result: RunResult[Any], failures: Sequence[tuple[int, BaseException]]) -> RunFailedError:

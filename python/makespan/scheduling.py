@@ -11,6 +11,8 @@ from makespan import _core
 from makespan.exceptions import ValidationError
 
 if TYPE_CHECKING:
+    from typing import SupportsIndex
+
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["DependencyGraph", "GraphCriticalPath"]
@@ -62,7 +64,7 @@ class DependencyGraph:
     _graph: _core.Graph
 
     @classmethod
-    def from_edges(cls, n_nodes: int, source: ArrayLike, target: ArrayLike) -> DependencyGraph:
+    def from_edges(cls, n_nodes: SupportsIndex, source: ArrayLike, target: ArrayLike) -> DependencyGraph:
         """Build a graph from its edges; an edge that is given twice counts once.
 
         Parameters

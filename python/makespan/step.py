@@ -6,25 +6,52 @@ import functools
 import operator
 import types
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypedDict, TypeVar, cast, overload
 
 from makespan import _core
 from makespan.exceptions import ConfigurationError, NotComputedYet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Literal, TypeAlias, Unpack
+
+    Names: TypeAlias = tuple[list[str], list[str]]
+    """Effects that are read, effects that are written."""
 
 __all__ = ["Effects", "Step", "each", "effect", "get", "step"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
-T = TypeVar("T")
+K = TypeVar("K", contravariant=True)
+V = TypeVar("V", covariant=True)
 
 Effects = str | Iterable[str] | Callable[..., str | Iterable[str]]
 """Names of effects: one, several, or a function of the call's arguments that returns them."""
 
-_OPTIONS = ("duration", "keep", "name", "outputs", "reads", "writes")
+
+class EffectOptions(TypedDict, total=False):
+    """Options of `effect`."""
+
+    name: str | None
+    duration: float | None
+    outputs: int | None
+    keep: bool
+
+
+class StepOptions(EffectOptions, total=False):
+    """Options of `step`."""
+
+    reads: Effects
+    writes: Effects
+
+
+class Indexable(Protocol[K, V]):
+    """What `get` takes elements of."""
+
+    def __getitem__(self, key: K, /) -> V: ...
+
+
 _CO_VARARGS = 0x04
 _CO_VARKEYWORDS = 0x08
 _CO_ASYNC = 0x80 | 0x200
@@ -53,14 +80,16 @@ class Step(_core.Step, Generic[P, R]):
     name: str
     """What the nodes of this step are called."""
 
-    _options: dict[str, Any]
+    _options: StepOptions
     _is_effect: bool
 
     if TYPE_CHECKING:
 
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Run the function, or record the call while a workflow is described."""
+            ...
 
-    def with_options(self, **options: Any) -> Step[P, R]:
+    def with_options(self, **options: Unpack[StepOptions]) -> Step[P, R]:
         """Return a copy of the step with some options changed.
 
         Parameters
@@ -92,30 +121,10 @@ class Step(_core.Step, Generic[P, R]):
 
 
 @overload
-def step(function: Callable[P, R], /) -> Step[P, R]: ...
+def step(function: Callable[P, R], /, **options: Unpack[StepOptions]) -> Step[P, R]: ...
 @overload
-def step(
-    *,
-    name: str | None = None,
-    reads: Effects = (),
-    writes: Effects = (),
-    duration: float | None = None,
-    outputs: int | None = None,
-    keep: bool = False,
-) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-@overload
-def step(
-    function: Callable[P, R],
-    /,
-    *,
-    name: str | None = None,
-    reads: Effects = (),
-    writes: Effects = (),
-    duration: float | None = None,
-    outputs: int | None = None,
-    keep: bool = False,
-) -> Step[P, R]: ...
-def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def step(**options: Unpack[StepOptions]) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOptions]) -> object:
     """Make a step of a function: it is ordered by its data and by the effects that it declares, and by nothing else.
 
     Parameters
@@ -156,26 +165,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 
 @overload
-def effect(function: Callable[P, R], /) -> Step[P, R]: ...
+def effect(function: Callable[P, R], /, **options: Unpack[EffectOptions]) -> Step[P, R]: ...
 @overload
-def effect(
-    *,
-    name: str | None = None,
-    duration: float | None = None,
-    outputs: int | None = None,
-    keep: bool = False,
-) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-@overload
-def effect(
-    function: Callable[P, R],
-    /,
-    *,
-    name: str | None = None,
-    duration: float | None = None,
-    outputs: int | None = None,
-    keep: bool = False,
-) -> Step[P, R]: ...
-def effect(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def effect(**options: Unpack[EffectOptions]) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def effect(function: Callable[..., Any] | None = None, /, **options: Unpack[EffectOptions]) -> object:
     """Make a step that may touch anything: it keeps program order with every other step that touches something.
 
     The safe wrapper for code whose effects nobody has written down yet.
@@ -205,7 +198,7 @@ def effect(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     >>> legacy
     <effect legacy>
     """
-    return _decorated(function, options, is_effect=True)
+    return _decorated(function, cast("StepOptions", options), is_effect=True)
 
 
 def each(function: Callable[[A], R], xs: Iterable[A]) -> list[R]:
@@ -245,9 +238,15 @@ def each(function: Callable[[A], R], xs: Iterable[A]) -> list[R]:
     results = [function(x) for x in xs]
     if not _core.is_tracing() or not results:
         return results
-    return cast("list[R]", _core.each_handle(results))
+    return cast("list[R]", _core.each_handle(cast("list[_core.Handle]", results)))
 
 
+@overload
+def get(container: tuple[A, *tuple[Any, ...]], key: Literal[0], /) -> A: ...
+@overload
+def get(container: tuple[Any, A, *tuple[Any, ...]], key: Literal[1], /) -> A: ...
+@overload
+def get(container: Indexable[K, V], key: K) -> V: ...
 def get(container: Any, key: Any) -> Any:
     """Take an element of a result: ``container[key]``, as a node of its own while a workflow is described.
 
@@ -290,45 +289,37 @@ class _Arity(NamedTuple):
     has_var_keyword: bool
 
 
-def _decorated(
-    function: Callable[..., Any] | None, options: dict[str, Any], *, is_effect: bool
-) -> Any:
+def _decorated(function: Callable[..., Any] | None, options: StepOptions, *, is_effect: bool) -> object:
     if function is None:
         return lambda function: _make(function, options, is_effect=is_effect)
     return _make(function, options, is_effect=is_effect)
 
 
 def _make(
-    function: Callable[..., Any], options: dict[str, Any], *, is_effect: bool
-) -> Step[..., Any]:
+    function: Callable[P, R], options: StepOptions, *, is_effect: bool, arity: _Arity | None = None
+) -> Step[P, R]:
     if isinstance(function, _core.Step):
-        raise ConfigurationError(
-            "function", function, "a function; this is a step already, see with_options"
-        )
+        raise ConfigurationError("function", function, "a function; this is a step already, see with_options")
     if not callable(function):
         raise ConfigurationError("function", function, "a callable")
     code = getattr(function, "__code__", None)
     if code is not None and code.co_flags & _CO_ASYNC:
-        raise ConfigurationError(
-            "function", function, "a function that is not async: no executor runs those yet"
-        )
+        raise ConfigurationError("function", function, "a function that is not async: no executor runs those yet")
     _check_options(options, is_effect=is_effect)
-    name = options.get("name") or getattr(function, "__name__", type(function).__name__)
+    name = options.get("name") or name_of(function)
     outputs = options.get("outputs") or 0
     duration = options.get("duration")
-    made: Step[..., Any] = Step(
+    made: Step[P, R] = Step(
         function=function,
         name=name,
-        arity=_arity(function),
-        declared="anything"
-        if is_effect
-        else _declared(options.get("reads", ()), options.get("writes", ())),
+        arity=arity or _arity(function),
+        declared="anything" if is_effect else _declared(options.get("reads", ()), options.get("writes", ())),
         duration_ns=None if duration is None else round(duration * 1e9),
         n_outputs=outputs,
         pick=_GET if outputs else None,
         is_kept=options.get("keep", False),
     )
-    functools.update_wrapper(made, function)  # type: ignore[arg-type]
+    functools.update_wrapper(made, function)
     made.function = function
     made.name = name
     made._options = options
@@ -336,14 +327,14 @@ def _make(
     return made
 
 
-def _check_options(options: dict[str, Any], *, is_effect: bool) -> None:
-    known = tuple(key for key in _OPTIONS if not (is_effect and key in {"reads", "writes"}))
+def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
+    known = sorted((EffectOptions if is_effect else StepOptions).__annotations__)
     for key, value in options.items():
         if key not in known:
             raise unknown_option(key, value, known)
     name = options.get("name")
-    if name is not None and (not isinstance(name, str) or not name or "/" in name):
-        raise ConfigurationError("name", name, "a name without '/'")
+    if name is not None:
+        check_name(name)
     duration = options.get("duration")
     if duration is not None and not (isinstance(duration, int | float) and 0 <= duration < 1e9):
         raise ConfigurationError("duration", duration, "seconds, not negative")
@@ -354,23 +345,30 @@ def _check_options(options: dict[str, Any], *, is_effect: bool) -> None:
         raise ConfigurationError("keep", options["keep"], "True or False")
 
 
+def check_name(name: object) -> None:
+    """Refuse what cannot be part of a path."""
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ConfigurationError("name", name, "a name without '/'")
+
+
+def name_of(function: object) -> str:
+    """Return what a callable is called; its class's name where it has none of its own."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def unknown_option(key: str, value: object, known: Sequence[str]) -> ConfigurationError:
     """Make the error for an option that does not exist, with the name that was probably meant."""
     import difflib
 
     nearest = difflib.get_close_matches(key, known, n=1)
-    return ConfigurationError(
-        key, value, f"one of {', '.join(known)}", nearest[0] if nearest else None
-    )
+    return ConfigurationError(key, value, f"one of {', '.join(known)}", nearest[0] if nearest else None)
 
 
 def _names(effects: object, option: str) -> list[str]:
     if isinstance(effects, str):
         effects = (effects,)
     if not isinstance(effects, Iterable):
-        raise ConfigurationError(
-            option, effects, "a name, several names, or a function that returns them"
-        )
+        raise ConfigurationError(option, effects, "a name, several names, or a function that returns them")
     names = list(effects)
     for name in names:
         if not isinstance(name, str) or not name:
@@ -378,13 +376,13 @@ def _names(effects: object, option: str) -> list[str]:
     return names
 
 
-def _declared(reads: Effects, writes: Effects) -> object:
+def _declared(reads: Effects, writes: Effects) -> Names | Callable[..., Names] | None:
     """Return what the native step takes: nothing, two lists, or a function that returns them."""
     if not callable(reads) and not callable(writes):
         names = (_names(reads, "reads"), _names(writes, "writes"))
         return names if any(names) else None
 
-    def computed(*args: Any, **kwargs: Any) -> tuple[list[str], list[str]]:
+    def computed(*args: Any, **kwargs: Any) -> Names:
         return (
             _names(reads(*args, **kwargs) if callable(reads) else reads, "reads"),
             _names(writes(*args, **kwargs) if callable(writes) else writes, "writes"),
@@ -416,9 +414,7 @@ def _arity(function: Callable[..., Any]) -> _Arity | None:
     except (TypeError, ValueError):
         return None
     kind = inspect.Parameter
-    positional = [
-        p for p in parameters if p.kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)
-    ]
+    positional = [p for p in parameters if p.kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)]
     keyword_only_parameters = [p for p in parameters if p.kind is kind.KEYWORD_ONLY]
     return _Arity(
         names=[p.name for p in positional],
@@ -431,4 +427,10 @@ def _arity(function: Callable[..., Any]) -> _Arity | None:
     )
 
 
-_GET: Step[..., Any] = _make(operator.getitem, {"name": "get"}, is_effect=False)
+# Its arity is given, since reading that of a builtin imports `inspect`, a third of the time of `import makespan`.
+_GET: Step[..., Any] = _make(
+    operator.getitem,
+    {"name": "get"},
+    is_effect=False,
+    arity=_Arity(["container", "key"], 2, 0, [], [], has_var_positional=False, has_var_keyword=False),
+)

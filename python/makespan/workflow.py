@@ -1,26 +1,24 @@
-"""Workflows: graphs of step calls, written as a function body or built call by call."""
+"""Workflows written as a function body: its step calls are the nodes."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from makespan import _core
-from makespan.exceptions import ConfigurationError, WorkflowError
-from makespan.step import Step, effect, unknown_option
-from makespan.step import step as make_step
+from makespan.exceptions import ConfigurationError
+from makespan.step import check_name, name_of, unknown_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from makespan.engine import PreparedWorkflow
     from makespan.result import RunResult
 
-__all__ = ["Workflow", "WorkflowFunction", "workflow"]
+__all__ = ["WorkflowFunction", "workflow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-A = TypeVar("A")
 
 
 class WorkflowFunction(Generic[P, R]):
@@ -46,13 +44,14 @@ class WorkflowFunction(Generic[P, R]):
     """
 
     def __init__(self, function: Callable[P, R], name: str) -> None:
-        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+        functools.update_wrapper(self, function)
         self.function = function
         self.name = name
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run on the default engine and return the value, or become part of the workflow that is described."""
         if _core.is_tracing():
-            return cast("R", _core.inline(self.name, self.function, args, kwargs))
+            return _core.inline(self.name, self.function, args, kwargs)
         return self.run(*args, **kwargs).value
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:
@@ -141,7 +140,7 @@ class WorkflowFunction(Generic[P, R]):
         """
         return self.function(*args, **kwargs)
 
-    def prepare(self, **values: Any) -> PreparedWorkflow[R]:
+    def prepare(self, **values: object) -> PreparedWorkflow[R]:
         """Trace the body once, for many runs on the default engine.
 
         Parameters
@@ -215,10 +214,10 @@ class WorkflowFunction(Generic[P, R]):
 
 
 @overload
-def workflow(function: Callable[P, R], /) -> WorkflowFunction[P, R]: ...
+def workflow(function: Callable[P, R], /, *, name: str | None = None) -> WorkflowFunction[P, R]: ...
 @overload
 def workflow(*, name: str | None = None) -> Callable[[Callable[P, R]], WorkflowFunction[P, R]]: ...
-def workflow(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+def workflow(function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> object:
     """Make a workflow of a function whose body calls steps.
 
     A run calls the body once, with the actual arguments; step calls in it return handles. What the body returns, in
@@ -254,489 +253,15 @@ def workflow(function: Callable[..., Any] | None = None, /, *, name: str | None 
     ['hello, Ada', 'hello, Grace']
     """
     if function is None:
-        return lambda function: workflow(function) if name is None else _named_workflow(function, name)
-    return _named_workflow(function, name or getattr(function, "__name__", "workflow"))
+        return lambda function: _named_workflow(function, name)
+    return _named_workflow(function, name)
 
 
-def _named_workflow(function: Callable[P, R], name: str) -> WorkflowFunction[P, R]:
+def _named_workflow(function: Callable[P, R], name: str | None) -> WorkflowFunction[P, R]:
     code = getattr(function, "__code__", None)
     if code is not None and code.co_flags & (0x80 | 0x200 | 0x20):
         expected = "a plain function: a body only describes the workflow, so it has nothing to await or yield"
         raise ConfigurationError("function", function, expected)
-    if not name or "/" in name:
-        raise ConfigurationError("name", name, "a name without '/'")
+    name = name_of(function) if name is None else name
+    check_name(name)
     return WorkflowFunction(function, name)
-
-
-class Workflow:
-    """A workflow built call by call.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-
-    Examples
-    --------
-    >>> import makespan as ms
-    >>> wf = ms.Workflow("report")
-    >>> path = wf.parameter("path")
-    >>> text = wf.add(str.upper, path)
-    >>> wf.output(wf.add(len, text))
-    >>> wf.run("notes.txt").value
-    9
-    """
-
-    def __init__(self, name: str) -> None:
-        if not isinstance(name, str) or not name or "/" in name:
-            raise ConfigurationError("name", name, "a name without '/'")
-        self.name = name
-        self._draft = _core.Draft(name)
-        self._parameters: dict[str, tuple[Any, ...]] = {}
-        self._parameter_handles: list[Any] = []
-        self._outputs: list[Any] = []
-        self._steps: dict[Any, Step[..., Any]] = {}
-        self._each: dict[int, list[Any]] = {}
-        self._program: _core.Program | None = None
-
-    def parameter(self, name: str, *default: Any) -> Any:
-        """Add a parameter that a run takes.
-
-        Parameters
-        ----------
-        name
-            Its name.
-        *default
-            Its value where a run gives none.
-
-        Returns
-        -------
-        handle
-            Stands for its value.
-
-        Raises
-        ------
-        WorkflowError
-            There is a parameter of this name already.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> wf = ms.Workflow("demo")
-        >>> wf.parameter("path", "notes.txt")
-        <handle of parameter 'path' of demo>
-        """
-        if name in self._parameters:
-            message = f"workflow '{self.name}' has a parameter '{name}' already"
-            raise WorkflowError(message)
-        self._program = None
-        self._parameters[name] = default[:1]
-        handle = self._draft.parameter(name, *default[:1])
-        self._parameter_handles.append(handle)
-        return handle
-
-    @overload
-    def add(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-    @overload
-    def add(self, function: Callable[..., R], /, *args: Any, after: Any, **kwargs: Any) -> R: ...
-    def add(self, function: Callable[..., Any], /, *args: Any, after: Any = None, **kwargs: Any) -> Any:
-        """Add a call.
-
-        A callable that is no step is taken as one that is ordered by its data and by ``after``; where it may have
-        effects, wrap it in `effect` or use `sequence`.
-
-        Parameters
-        ----------
-        function
-            A step, or another callable.
-        *args, **kwargs
-            Its arguments; handles among them are the nodes that it waits for.
-        after
-            Handles or paths of nodes that come first although no value is passed.
-
-        Returns
-        -------
-        handle
-            Stands for the result.
-
-        Raises
-        ------
-        ArgumentMismatchError
-            The arguments do not fit the function's signature.
-        ForeignHandleError
-            A handle belongs to another workflow.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> wf = ms.Workflow("demo")
-        >>> first = wf.add(print, "first")
-        >>> wf.add(print, "second", after=[first])
-        <handle of demo/print[1]>
-        """
-        self._program = None
-        step = function if isinstance(function, _core.Step) else self._step_of(function)
-        return self._draft.add(step, args, kwargs, after)
-
-    def each(self, function: Callable[[A], R], xs: Iterable[A]) -> list[R]:
-        """Add a call for each element of a sequence that is known.
-
-        Parameters
-        ----------
-        function
-            A step or another callable that takes one argument.
-        xs
-            The elements; they may be handles.
-
-        Returns
-        -------
-        handle
-            Stands for the list of results.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> wf = ms.Workflow("demo")
-        >>> wf.output(wf.each(abs, [-1, 2]))
-        >>> wf.run().value
-        [1, 2]
-        """
-        handles = [self.add(function, x) for x in xs]  # type: ignore[call-arg]
-        if not handles:
-            return []
-        handle = cast("list[R]", _core.each_handle(handles))
-        self._each[id(handle)] = [handle, handles]
-        return handle
-
-    def output(self, *handles: Any) -> None:
-        """Name outputs: one gives its value, several a tuple; without any, all sinks are outputs.
-
-        Parameters
-        ----------
-        *handles
-            Handles, in any nesting.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> wf = ms.Workflow("demo")
-        >>> wf.output(wf.add(abs, -1), wf.add(abs, -2))
-        >>> wf.run().value
-        (1, 2)
-        """
-        self._program = None
-        self._outputs.extend(handles)
-
-    @classmethod
-    def sequence(cls, functions: Sequence[Callable[..., Any]], *, name: str = "sequence") -> Workflow:
-        """Make a workflow of callables in order, as they would be called one after another.
-
-        Each gets the result of the one before if it takes a parameter, nothing otherwise. Callables that are no steps
-        may touch anything and keep their order; it gets faster as promises are declared.
-
-        Parameters
-        ----------
-        functions
-            Steps or other callables. The first may take the workflow's argument.
-        name
-            What the workflow is called.
-
-        Returns
-        -------
-        workflow
-            Its value is the last one's result.
-
-        Raises
-        ------
-        WorkflowError
-            There are no functions.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> wf = ms.Workflow.sequence([str.strip, str.title, len])
-        >>> wf.run("  a tale ").value
-        6
-        """
-        if not functions:
-            message = "a sequence needs at least one function"
-            raise WorkflowError(message)
-        built = cls(name)
-        previous: Any = None
-        for place, function in enumerate(functions):
-            step = function if isinstance(function, _core.Step) else effect(function)
-            parameter = _first_parameter(cast("Step[..., Any]", step).function)
-            if parameter is None:
-                previous = built.add(cast("Any", step))
-            elif place == 0:
-                previous = built.add(cast("Any", step), built.parameter(*parameter))
-            else:
-                previous = built.add(cast("Any", step), previous)
-        built.output(previous)
-        return built
-
-    def run(self, *args: Any, **kwargs: Any) -> RunResult[Any]:
-        """Run on the default engine.
-
-        Parameters
-        ----------
-        *args, **kwargs
-            Values of the parameters, in the order in which they were added.
-
-        Returns
-        -------
-        result
-            The value, and what happened to each node.
-
-        Raises
-        ------
-        RunFailedError
-            One step or several failed.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> ms.Workflow.sequence([abs]).run(-1).value
-        1
-        """
-        from makespan.engine import default_engine
-
-        return default_engine().run(self, *args, **kwargs)
-
-    async def arun(self, *args: Any, **kwargs: Any) -> RunResult[Any]:
-        """Run on the default engine, in a thread, so that the event loop goes on.
-
-        Parameters
-        ----------
-        *args, **kwargs
-            Values of the parameters.
-
-        Returns
-        -------
-        result
-            As from `run`.
-
-        Raises
-        ------
-        RunFailedError
-            One step or several failed.
-
-        Examples
-        --------
-        >>> import asyncio, makespan as ms
-        >>> asyncio.run(ms.Workflow.sequence([abs]).arun(-1)).value
-        1
-        """
-        from makespan.engine import default_engine
-
-        return await default_engine().arun(self, *args, **kwargs)
-
-    def prepare(self, **values: Any) -> PreparedWorkflow[Any]:
-        """Lay the workflow out once, for many runs on the default engine.
-
-        Parameters
-        ----------
-        **values
-            Values of parameters; the others stay parameters of ``prepared.run``.
-
-        Returns
-        -------
-        prepared
-            Runs in microseconds.
-
-        Raises
-        ------
-        ConfigurationError
-            A value is given for a parameter that does not exist.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> prepared = ms.Workflow.sequence([abs]).prepare()
-        >>> prepared.run(-1).value
-        1
-        """
-        from makespan.engine import default_engine
-
-        return default_engine().prepare(self, **values)
-
-    def serial(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the calls one after another as plain Python, without an engine.
-
-        Parameters
-        ----------
-        *args, **kwargs
-            Values of the parameters.
-
-        Returns
-        -------
-        value
-            As of a run.
-
-        Raises
-        ------
-        TypeError
-            The arguments do not fit the parameters.
-
-        Examples
-        --------
-        >>> import makespan as ms
-        >>> ms.Workflow.sequence([abs]).serial(-1)
-        1
-        """
-        import inspect
-
-        kind = inspect.Parameter
-        signature = inspect.Signature(
-            [
-                kind(name, kind.POSITIONAL_OR_KEYWORD, default=default[0] if default else kind.empty)
-                for name, default in self._parameters.items()
-            ]
-        )
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        values: dict[int, Any] = {
-            id(handle): bound.arguments[name]
-            for name, handle in zip(self._parameters, self._parameter_handles, strict=True)
-        }
-        program = self._finished()
-        place = {node: at for at, node in enumerate(program.topological_order())}
-        calls = sorted(self._draft.calls(), key=lambda call: place[call[0]])
-        for _, step, call_args, call_kwargs, handle in calls:
-            result = cast("Step[..., Any]", step).function(
-                *(self._filled(argument, values) for argument in call_args),
-                **{key: self._filled(argument, values) for key, argument in (call_kwargs or {}).items()},
-            )
-            if isinstance(handle, tuple):
-                values.update((id(part), result[at]) for at, part in enumerate(handle))
-            else:
-                values[id(handle)] = result
-        if self._outputs:
-            outputs: Any = self._outputs[0] if len(self._outputs) == 1 else tuple(self._outputs)
-            return self._filled(outputs, values)
-        return _one_or_tuple([values[id(handle)] for handle in self._sink_handles(program)])
-
-    def _sink_handles(self, program: _core.Program) -> list[Any]:
-        sinks = set(program.sinks())
-        handles: dict[int, Any] = {}
-        for node, _, _, _, handle in self._draft.calls():
-            parts = handle if isinstance(handle, tuple) else (handle,)
-            first = node + 1 if isinstance(handle, tuple) else node
-            handles.update((first + at, part) for at, part in enumerate(parts))
-        return [handles[node] for node in sorted(sinks)]
-
-    def _filled(self, value: Any, values: dict[int, Any]) -> Any:
-        """Put results in the place of handles."""
-        if type(value) is _core.Handle:
-            if id(value) in self._each:
-                return [values[id(handle)] for handle in self._each[id(value)][1]]
-            return values[id(value)]
-        if type(value) is list:
-            return [self._filled(item, values) for item in value]
-        if type(value) is tuple:
-            return tuple(self._filled(item, values) for item in value)
-        if type(value) is dict:
-            return {key: self._filled(item, values) for key, item in value.items()}
-        opened = open_container(value)
-        if opened is None:
-            return value
-        rebuild, items = opened
-        filled = [self._filled(item, values) for item in items]
-        if all(new is old for new, old in zip(filled, items, strict=True)):
-            return value
-        return rebuild(*filled)
-
-    def _finished(self, values: dict[str, Any] | None = None) -> _core.Program:
-        if values:
-            known = tuple(self._parameters)
-            for key, value in values.items():
-                if key not in known:
-                    raise unknown_option(key, value, known)
-            return self._draft.finish(self._output_tree(), values)
-        if self._program is None:
-            self._program = self._draft.finish(self._output_tree(), None)
-        return self._program
-
-    def _output_tree(self) -> Any:
-        return _one_or_tuple(self._outputs) if self._outputs else None
-
-    def _step_of(self, function: Callable[..., Any]) -> Step[..., Any]:
-        """Return the step that stands for a plain callable in this workflow."""
-        try:
-            known = self._steps.get(function)
-        except TypeError:
-            return make_step(function)
-        if known is None:
-            known = self._steps[function] = make_step(function)
-        return known
-
-    def __repr__(self) -> str:
-        return f"<workflow {self.name}, {self._draft.n_nodes} nodes>"
-
-
-def open_container(value: Any) -> tuple[Callable[..., Any], list[Any]] | None:
-    """Take a named tuple or a dataclass apart: a function that builds an equal one, and the values for it.
-
-    Parameters
-    ----------
-    value
-        Any object.
-
-    Returns
-    -------
-    parts
-        None where it is neither.
-
-    Examples
-    --------
-    >>> from collections import namedtuple
-    >>> rebuild, values = open_container(namedtuple("Point", "x y")(1, 2))
-    >>> rebuild(3, *values[1:])
-    Point(x=3, y=2)
-    """
-    cls = type(value)
-    if isinstance(value, tuple) and hasattr(cls, "_make"):
-        return (lambda *items: cls._make(items)), list(value)
-    fields = getattr(cls, "__dataclass_fields__", None)
-    if fields is None or isinstance(value, type):
-        return None
-    names = [name for name in fields if name in getattr(value, "__dict__", ()) or _has_slot(value, name)]
-    return functools.partial(_rebuilt, value, names), [object.__getattribute__(value, name) for name in names]
-
-
-def _has_slot(value: Any, name: str) -> bool:
-    try:
-        object.__getattribute__(value, name)
-    except AttributeError:
-        return False
-    return True
-
-
-def _rebuilt(value: Any, names: list[str], *items: Any) -> Any:
-    """Copy a dataclass instance with other values of its fields; frozen ones too, and without ``__init__``."""
-    import copy
-
-    twin = copy.copy(value)
-    for name, item in zip(names, items, strict=True):
-        object.__setattr__(twin, name, item)
-    return twin
-
-
-def _one_or_tuple(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else tuple(values)
-
-
-def _first_parameter(function: Callable[..., Any]) -> tuple[Any, ...] | None:
-    """Return the name (and the default, if any) of the first positional parameter."""
-    import inspect
-
-    kind = inspect.Parameter
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return ("value",)
-    for p in parameters:
-        if p.kind in (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD, kind.VAR_POSITIONAL):
-            has_default = p.default is not kind.empty
-            return (p.name, p.default) if has_default else (p.name,)
-    return None

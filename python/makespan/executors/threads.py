@@ -26,6 +26,7 @@ class WorkerThreads:
     >>> helpers.team.n_members
     0
     >>> helpers.close()
+    []
     """
 
     def __init__(self, name: str) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from makespan.abc import RunOptions
 
 __all__ = ["OptimizedSequentialStrategy"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizedSequentialStrategy:
     """Whatever data and declared effects do not order may run at the same time, the critical path first.
 
@@ -28,8 +24,10 @@ class OptimizedSequentialStrategy:
     RunOptions(executor='threads', stop_on_failure=True)
     """
 
-    name: ClassVar[str] = "optimized"
-    stop_on_failure: bool = True
+    name = "optimized"
+
+    def __init__(self, *, stop_on_failure: bool = True) -> None:
+        self.stop_on_failure = stop_on_failure
 
     def options(self, *, n_nodes: int) -> RunOptions:
         """Decide about the runs of a workflow.
@@ -51,3 +49,6 @@ class OptimizedSequentialStrategy:
         """
         del n_nodes
         return RunOptions(executor="threads", stop_on_failure=self.stop_on_failure)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure})"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from makespan.abc import RunOptions
 
 __all__ = ["SequentialStrategy"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SequentialStrategy:
     """Program order, one step at a time, on the calling thread: the baseline, with monitoring.
 
@@ -25,8 +21,10 @@ class SequentialStrategy:
     RunOptions(executor='serial', stop_on_failure=False)
     """
 
-    name: ClassVar[str] = "sequential"
-    stop_on_failure: bool = True
+    name = "sequential"
+
+    def __init__(self, *, stop_on_failure: bool = True) -> None:
+        self.stop_on_failure = stop_on_failure
 
     def options(self, *, n_nodes: int) -> RunOptions:
         """Decide about the runs of a workflow.
@@ -48,3 +46,6 @@ class SequentialStrategy:
         """
         del n_nodes
         return RunOptions(executor="serial", stop_on_failure=self.stop_on_failure)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure})"

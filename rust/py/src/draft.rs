@@ -128,7 +128,7 @@ impl Draft {
     ) -> BindResult<Option<u32>> {
         let keywords = kwargs.map(|kwargs| kwargs.keys().to_tuple());
         let values = kwargs.map(PyDictMethods::values);
-        let values = values.as_ref().map(|values| values.iter());
+        let values = values.as_ref().map(PyListMethods::iter);
         self.with_recording(|recording| {
             let mark = recording.mark();
             for argument in args.iter_borrowed() {

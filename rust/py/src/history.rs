@@ -63,7 +63,7 @@ impl History {
             }
             let node = layout.node_at(span.position) as usize;
             let observed_ns = clock().delta_as_nanos(span.start, span.finish);
-            // What was declared, or is known of other nodes of the step, gives way to the first look.
+            // What was declared, or is known of other nodes of its step, gives way to the first look.
             let before = if is_first { UNKNOWN_NS } else { expected_ns[node] };
             expected_ns[node] = updated_ns(before, observed_ns);
             let sum = &mut sums[step_of_node[node] as usize];

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use makespan_core::sched::FailurePolicy;
+use makespan_core::sched::{FailurePolicy, wake};
 use pyo3::prelude::*;
 
 use crate::baton::{Baton, Phase};
@@ -134,13 +134,16 @@ impl Run {
         let mut board = match self.baton.phase() {
             Phase::Done => return None,
             Phase::Solo(position) if position as usize >= self.layout().n_nodes() => return None,
-            Phase::Solo(position) if last != Watermark::Position(position) => {
-                return Some(Watermark::Position(position));
-            }
             Phase::Solo(position) => {
+                let n_ticks = match last {
+                    Watermark::Solo { position: before, n_ticks } if before == position => n_ticks + 1,
+                    Watermark::Solo { .. } | Watermark::Shared { .. } => 0,
+                };
+                let expected_ns = self.sharing().expected_ns[position as usize];
                 let mut board = self.lock();
-                if !self.share(&mut board, position, true) {
-                    return Some(Watermark::Position(position));
+                let is_patient = n_ticks < wake::n_ticks_of_patience(expected_ns);
+                if is_patient || !self.share(&mut board, position, true) {
+                    return Some(Watermark::Solo { position, n_ticks });
                 }
                 board
             }
@@ -151,13 +154,13 @@ impl Run {
             return None;
         }
         let n_since = match last {
-            Watermark::Dispatched(before) => n_dispatched - before,
+            Watermark::Shared { n_dispatched: before } => n_dispatched - before,
             // The soloist has been in one node for a tick.
-            Watermark::Position(_) => 0,
+            Watermark::Solo { .. } => 0,
         };
         let n_to_wake = board.n_to_wake_on_tick(self.n_idle(&board), n_since);
         self.wake(&mut board, n_to_wake);
-        Some(Watermark::Dispatched(n_dispatched))
+        Some(Watermark::Shared { n_dispatched })
     }
 
     fn n_idle(&self, board: &Board) -> usize {
@@ -179,7 +182,8 @@ impl Run {
 
     /// Reports what a worker ended, if anything, and asks what it is to do next.
     fn exchange(self: &Arc<Self>, ended: Option<(Span, NodeEnd)>, released: &mut Vec<u32>) -> Told {
-        let now_ns = clock().delta_as_nanos(self.parts.started, clock().raw());
+        let now = ended.as_ref().map_or_else(|| clock().raw(), |(span, _)| span.finish);
+        let now_ns = clock().delta_as_nanos(self.parts.started, now);
         let mut board = self.lock();
         let n_idle = self.n_idle(&board);
         let told = board.exchange(self.sharing(), now_ns, ended, n_idle, released);
@@ -407,8 +411,8 @@ fn node_end(py: Python<'_>, outcome: PyResult<()>) -> NodeEnd {
 /// How far a run was at the watcher's last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watermark {
-    /// The soloist's position.
-    Position(u32),
+    /// The soloist's position, and at how many looks before it was the same.
+    Solo { position: u32, n_ticks: u32 },
     /// How many nodes the scheduler had dispatched.
-    Dispatched(u64),
+    Shared { n_dispatched: u64 },
 }

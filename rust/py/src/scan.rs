@@ -15,7 +15,7 @@ use crate::recording::Leaf;
 /// How many containers deep handles are found.
 const DEPTH_MAX: usize = 8;
 
-/// `makespan.workflow.open_container`: takes named tuples and dataclasses apart.
+/// `makespan.containers.open_container`: takes named tuples and dataclasses apart.
 static OPEN_CONTAINER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// What a container is rebuilt by.
@@ -157,7 +157,7 @@ fn opened<'py>(
         return Ok(None);
     }
     let py = value.py();
-    let open = OPEN_CONTAINER.import(py, "makespan.workflow", "open_container")?;
+    let open = OPEN_CONTAINER.import(py, "makespan.containers", "open_container")?;
     let parts: Option<(Py<PyAny>, Vec<Bound<'py, PyAny>>)> = open.call1((value,))?.extract()?;
     Ok(parts.map(|(rebuild, items)| (Kind::Call(rebuild), items)))
 }

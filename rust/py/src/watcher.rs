@@ -42,7 +42,7 @@ impl Drop for Watcher {
 
 fn watch(stop: &Stop, run: &Weak<Run>) {
     let tick = Duration::from_nanos(TICK_NS);
-    let mut watermark = Watermark::Position(u32::MAX);
+    let mut watermark = Watermark::Solo { position: u32::MAX, n_ticks: 0 };
     loop {
         let is_over = stop.is_over.lock().unwrap_or_else(PoisonError::into_inner);
         let (is_over, _) = stop

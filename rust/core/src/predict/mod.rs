@@ -13,8 +13,10 @@ const LEARN_RUN_PER_COST: u64 = 50;
 
 /// Returns the expectation after one more observation.
 ///
-/// The first observation is taken as it is; each later one moves the expectation halfway (exponential smoothing with
-/// weight 1/2), rounding down, so that a changed machine or input is followed within a few runs.
+/// The first observation is taken as it is, and so is each that is shorter: a node that was quick once can be, and
+/// what makes it look slower (preemption, a garbage collection, waiting for the interpreter) only ever adds. A longer
+/// one moves the expectation halfway, and at most to its double, so that one hiccup does not turn a tiny node into one
+/// that is worth waking others for, while a change that lasts is followed within a few runs.
 ///
 /// # Examples
 ///
@@ -23,12 +25,19 @@ const LEARN_RUN_PER_COST: u64 = 50;
 ///
 /// assert_eq!(updated_ns(UNKNOWN_NS, 100), 100);
 /// assert_eq!(updated_ns(100, 200), 150);
+/// assert_eq!(updated_ns(100, 1_000_000), 200);
+/// assert_eq!(updated_ns(100, 20), 20);
 /// ```
 #[must_use]
 pub fn updated_ns(expected_ns: u64, observed_ns: u64) -> u64 {
     // What was observed is known, however long it took.
     let observed_ns = observed_ns.min(UNKNOWN_NS - 1);
-    if expected_ns == UNKNOWN_NS { observed_ns } else { expected_ns.midpoint(observed_ns) }
+    if observed_ns <= expected_ns {
+        // Also where nothing was known: unknown is the largest number.
+        return observed_ns;
+    }
+    let doubled_ns = expected_ns.max(1).saturating_mul(2).min(UNKNOWN_NS - 1);
+    expected_ns.midpoint(observed_ns).min(doubled_ns)
 }
 
 /// Is it worth learning from this run, and perhaps planning anew after it?
@@ -69,8 +78,15 @@ mod tests {
 
     #[test]
     fn test_expectation_follows_within_a_few_runs() {
-        let expected_ns = (0..10).fold(1_000_000, |expected_ns, _| updated_ns(expected_ns, 1_000));
-        assert!(expected_ns < 2_000, "{expected_ns}");
+        let expected_ns = (0..20).fold(1_000, |expected_ns, _| updated_ns(expected_ns, 1_000_000));
+        assert!((999_000..=1_000_000).contains(&expected_ns), "{expected_ns}");
+        assert_eq!(updated_ns(expected_ns, 1_000), 1_000);
+    }
+
+    #[test]
+    fn test_one_hiccup_at_most_doubles_the_expectation() {
+        assert_eq!(updated_ns(40, 3_000_000), 80);
+        assert_eq!(updated_ns(0, 3_000_000), 2);
     }
 
     #[test]

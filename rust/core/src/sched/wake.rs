@@ -14,6 +14,11 @@ pub const WAKE_COST_NS: u64 = 21_000;
 /// How often a watcher looks, in nanoseconds: often enough to lose little, seldom enough to cost nothing.
 pub const TICK_NS: u64 = 100_000;
 
+/// For how many ticks a node that is known to be short may be stuck before a watcher steps in.
+///
+/// A thread that is preempted stands still for a time slice, and that is no reason to share the work.
+const PATIENCE_TICKS: u32 = 20;
+
 /// Below this much expected work a run is over before a watcher is of use, in nanoseconds.
 const WATCHED_WORK_NS_MIN: u64 = 1_000_000;
 
@@ -42,6 +47,14 @@ pub fn n_to_wake_on_dispatch(expected_ns: u64, n_ready: usize, n_idle: usize) ->
     if is_lasting(expected_ns) { n_ready.min(n_idle) } else { 0 }
 }
 
+/// For how many ticks the soloist may stand in one node before a watcher takes over from it.
+///
+/// One where nothing is known about the node: that is what the watcher is for. More where it is known to be short.
+#[must_use]
+pub fn n_ticks_of_patience(expected_ns: u64) -> u32 {
+    if expected_ns == UNKNOWN_NS { 1 } else { PATIENCE_TICKS }
+}
+
 /// How many idle workers a watcher wakes at a tick: none as long as nodes are being dispatched.
 #[must_use]
 pub fn n_to_wake_on_tick(n_ready: usize, n_idle: usize, n_dispatched_since_tick: u64) -> usize {
@@ -62,6 +75,12 @@ pub fn needs_watcher(expected_ns: &[u64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn test_patience_is_longer_where_the_node_is_known() {
+        assert_eq!(n_ticks_of_patience(UNKNOWN_NS), 1);
+        assert!(n_ticks_of_patience(50) > 1);
+    }
 
     #[test]
     fn test_only_known_lasting_nodes_wake_others() {

@@ -1,0 +1,599 @@
+"""Workflows as values, and the hypothesis strategies that generate them.
+
+A `Description` says which calls a workflow makes, in program order. It can be written as a traced body or built call by
+call; both make the same calls. Its steps look at what they are given and at a `World` of named effects: an effect's
+version is part of the result of every step that touches it, and the order of the touches is on record.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from hypothesis import strategies as st
+
+import makespan as ms
+
+__all__ = [
+    "Box",
+    "Call",
+    "Constant",
+    "Container",
+    "Crate",
+    "Description",
+    "Pair",
+    "Parameter",
+    "Ref",
+    "Tree",
+    "World",
+    "descriptions",
+]
+
+Pair = namedtuple("Pair", "left right")
+
+Failure = Literal["raises", "declares", "returns"]
+Form = Literal["positional", "defaults", "keyword_only", "variadic", "object"]
+Kind = Literal["list", "tuple", "dict", "pair", "box", "crate"]
+Result = Literal["number", "list", "dict", "nan", "none"]
+T = TypeVar("T")
+
+EFFECTS = ("index", "log", "store")
+"""The names of effects that generated steps touch."""
+
+
+@dataclass
+class Box:
+    """A dataclass that arguments are nested in."""
+
+    inside: Any
+    label: str = "box"
+
+
+@dataclass(frozen=True, slots=True)
+class Crate:
+    """A frozen dataclass with slots that arguments are nested in."""
+
+    inside: Any
+    label: str = "crate"
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An object that is known when the workflow is described."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the workflow, by its place."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The result of an earlier call, by its place; a part of it where the call has several outputs."""
+
+    call: int
+    part: int | None = None
+
+
+@dataclass(frozen=True)
+class Container:
+    """Arguments nested in a container."""
+
+    kind: Kind
+    members: tuple[Tree, ...]
+
+
+Tree = Constant | Parameter | Ref | Container
+"""What stands for an argument."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a step.
+
+    Parameters
+    ----------
+    kind
+        ``"step"``: a plain call; ``"each"``: one call per argument, whose results are a list; ``"get"``: the element at
+        ``key`` of its only argument.
+    args, kwargs
+        Arguments; of ``"each"`` the elements.
+    form
+        The signature of the step's function.
+    result
+        What kind of object it returns.
+    reads, writes
+        Names of effects.
+    is_effect
+        It may touch anything.
+    is_computed
+        Names of effects are given as a function of the arguments.
+    outputs
+        It returns a tuple of so many results and is unpacked.
+    failure
+        How it fails, if it does.
+    key
+        For ``"get"``.
+    duration
+        Expected seconds, as declared.
+    after
+        Earlier calls that come first without a value being passed; only the builder can say this.
+    is_inlined
+        A traced body makes it inside a workflow of its own.
+
+    Examples
+    --------
+    >>> Call(args=(Constant(1),), writes=("log",)).kind
+    'step'
+    """
+
+    kind: Literal["step", "each", "get"] = "step"
+    args: tuple[Tree, ...] = ()
+    kwargs: tuple[tuple[str, Tree], ...] = ()
+    form: Form = "positional"
+    result: Result = "number"
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    is_effect: bool = False
+    is_computed: bool = False
+    outputs: int | None = None
+    failure: Failure | None = None
+    key: Any = None
+    duration: float | None = None
+    after: tuple[int, ...] = ()
+    is_inlined: bool = False
+
+
+class World:
+    """The named effects that the steps of one description touch.
+
+    Examples
+    --------
+    >>> world = World()
+    >>> world.touch(0, (), ("log",))
+    [('log', ())]
+    >>> world.touch(3, ("log",), ())
+    [('log', (0,))]
+    >>> world.writers
+    {'index': [], 'log': [0], 'store': []}
+    """
+
+    def __init__(self) -> None:
+        self.writers: dict[str, list[int]] = {name: [] for name in EFFECTS}
+        """The calls that wrote each effect, in the order in which they did."""
+
+    def reset(self) -> None:
+        """Forget everything that happened.
+
+        Examples
+        --------
+        >>> world = World()
+        >>> _ = world.touch(0, (), ("log",))
+        >>> world.reset()
+        >>> world.writers["log"]
+        []
+        """
+        for writers in self.writers.values():
+            writers.clear()
+
+    def touch(self, at: int, reads: Iterable[str], writes: Iterable[str]) -> list[tuple[str, tuple[int, ...]]]:
+        """Read and write effects.
+
+        Parameters
+        ----------
+        at
+            The place of the call that does it.
+        reads, writes
+            Names.
+
+        Returns
+        -------
+        seen
+            For each effect that was touched who wrote it before.
+
+        Examples
+        --------
+        >>> World().touch(0, ("index",), ("log",))
+        [('index', ()), ('log', ())]
+        """
+        seen = [(name, tuple(self.writers[name])) for name in sorted({*reads, *writes})]
+        for name in writes:
+            self.writers[name].append(at)
+        return seen
+
+
+@dataclass(frozen=True)
+class Description:
+    """A workflow as a value.
+
+    Parameters
+    ----------
+    calls
+        In program order.
+    output
+        What it returns.
+    n_parameters
+        How many arguments a run takes.
+
+    Examples
+    --------
+    >>> calls = (Call(args=(Constant(1),)), Call(args=(Container("list", (Ref(0), Parameter(0))),)))
+    >>> description = Description(calls, Ref(1), n_parameters=1)
+    >>> workflow, built = description.traced(World()), description.built(World())
+    >>> workflow(7) == built.run(7).value == workflow.serial(7)
+    True
+    """
+
+    calls: tuple[Call, ...]
+    output: Tree
+    n_parameters: int = 0
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return ("first", "second", "third")[: self.n_parameters]
+
+    def writers(self) -> dict[str, list[int]]:
+        """Return the calls that write each effect, in program order.
+
+        Returns
+        -------
+        writers
+            Places of calls by effect; an ``each`` stands there once per element.
+
+        Examples
+        --------
+        >>> Description((Call(writes=("log",)), Call(is_effect=True)), Ref(0)).writers()["log"]
+        [0, 1]
+        """
+        return {
+            name: [
+                at
+                for at, call in enumerate(self.calls)
+                if call.is_effect or name in call.writes
+                for _ in range(len(call.args) if call.kind == "each" else 1)
+            ]
+            for name in EFFECTS
+        }
+
+    def traced(self, world: World) -> ms.WorkflowFunction[..., Any]:
+        """Write it as the body of a workflow.
+
+        Parameters
+        ----------
+        world
+            What its steps touch.
+
+        Returns
+        -------
+        workflow
+            ``after`` is left out: a body has no way to say it.
+
+        Examples
+        --------
+        >>> Description((Call(),), Ref(0)).traced(World())
+        <workflow generated>
+        """
+        steps = _Steps(world)
+
+        def body(*values: Any) -> Any:
+            results: list[Any] = []
+            for at, call in enumerate(self.calls):
+                args, kwargs = self._arguments(call, values, results)
+                if call.kind == "get":
+                    results.append(ms.get(args[0], call.key))
+                elif call.kind == "each":
+                    results.append(ms.each(steps.of(call, at, is_bound=True), args))
+                else:
+                    made = steps.of(call, at)
+                    called = ms.workflow(name="inlined")(made) if call.is_inlined else made
+                    results.append(called(at, *args, **kwargs))
+            return _filled(self.output, values, results)
+
+        # The body has as many parameters as the description says, so that it can be prepared.
+        bodies: tuple[Callable[..., Any], ...] = (
+            lambda: body(),
+            lambda first: body(first),
+            lambda first, second: body(first, second),
+            lambda first, second, third=3: body(first, second, third),
+        )
+        return ms.workflow(name="generated")(bodies[self.n_parameters])
+
+    def built(self, world: World) -> ms.Workflow:
+        """Build it call by call.
+
+        Parameters
+        ----------
+        world
+            What its steps touch.
+
+        Returns
+        -------
+        workflow
+            The same calls as the traced one's.
+
+        Examples
+        --------
+        >>> Description((Call(),), Ref(0)).built(World())
+        <workflow generated, 1 nodes>
+        """
+        steps = _Steps(world)
+        workflow = ms.Workflow("generated")
+        defaults = {"third": (3,)}
+        values = tuple(workflow.parameter(name, *defaults.get(name, ())) for name in self.parameters)
+        results: list[Any] = []
+        for at, call in enumerate(self.calls):
+            args, kwargs = self._arguments(call, values, results)
+            after = [handle for before in call.after for handle in _handles(results[before])]
+            if call.kind == "get":
+                results.append(workflow.add(ms.get, args[0], call.key, after=after))
+            elif call.kind == "each":
+                results.append(workflow.each(steps.of(call, at, is_bound=True), args))
+            else:
+                results.append(workflow.add(steps.of(call, at), at, *args, after=after, **kwargs))
+        workflow.output(_filled(self.output, values, results))
+        return workflow
+
+    def _arguments(self, call: Call, values: tuple[Any, ...], results: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+        args = [_filled(tree, values, results) for tree in call.args]
+        return args, {name: _filled(tree, values, results) for name, tree in call.kwargs}
+
+
+def descriptions(
+    *, n_calls_max: int = 12, with_failures: bool = False, with_after: bool = False
+) -> st.SearchStrategy[Description]:
+    """Generate workflows: mixed arity, keyword arguments, nested handles, effects, ``each``, ``get``, several outputs.
+
+    Parameters
+    ----------
+    n_calls_max
+        The most calls that one makes.
+    with_failures
+        Some steps fail.
+    with_after
+        Some calls come after others without a value being passed; for workflows that are built.
+
+    Returns
+    -------
+    strategy
+        Of hypothesis.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(descriptions(), lambda description: len(description.calls) > 1).n_parameters
+    0
+    """
+    return _descriptions(n_calls_max, with_failures, with_after)
+
+
+@st.composite
+def _descriptions(draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_after: bool) -> Description:
+    chooser = _Chooser(draw, n_parameters=draw(_up_to(3)))
+    for at in range(draw(_up_to(n_calls_max))):
+        call = chooser.call()
+        if with_failures and call.kind == "step" and chooser.one_in(5):
+            call = replace(call, failure=chooser.among(_FAILURES))
+        if with_after and call.kind != "each" and at:
+            call = replace(call, after=tuple(draw(_up_to(at - 1)) for _ in range(draw(_up_to(2)))))
+        chooser.calls.append(call)
+    return Description(tuple(chooser.calls), chooser.tree(), chooser.n_parameters)
+
+
+@functools.cache
+def _up_to(n: int) -> st.SearchStrategy[int]:
+    """Generate integers from 0 to n; the strategies are made once, since making one costs more than drawing."""
+    return st.integers(0, n)
+
+
+_CONSTANTS = (0, 1, -7, None, True, "text", b"bytes", 2.5, (1, [2]))
+_CONTAINERS: tuple[Kind, ...] = ("list", "tuple", "dict", "pair", "box", "crate")
+_N_MEMBERS = {"pair": 2, "box": 1, "crate": 1}
+_FAILURES: tuple[Failure, ...] = ("raises", "declares", "returns")
+_RESULTS: tuple[Result, ...] = ("number", "list", "dict", "nan", "none")
+_DURATIONS = (None, 1e-3, None, 0.0, 1e-6)
+_KEYWORDS = ("key", "word", "class_")
+# Of results that have an element at a key that is known.
+_KEYS: dict[str, Any] = {"list": 1, "dict": "b"}
+_DEPTH_MAX = 3
+
+
+class _Chooser:
+    """Draws the parts of one description. What is simplest stands first among the choices: examples shrink to it."""
+
+    def __init__(self, draw: st.DrawFn, n_parameters: int) -> None:
+        self._draw = draw
+        self.n_parameters = n_parameters
+        self.calls: list[Call] = []
+
+    def among(self, choices: Sequence[T]) -> T:
+        return choices[self._draw(_up_to(len(choices) - 1))]
+
+    def one_in(self, n: int) -> bool:
+        return self._draw(_up_to(n - 1)) == n - 1
+
+    def tree(self, depth: int = 0) -> Tree:
+        kind = self.among(("ref", "ref", "constant", "parameter", "container"))
+        if kind == "container" and depth < _DEPTH_MAX:
+            container = self.among(_CONTAINERS)
+            n_members = _N_MEMBERS.get(container) or self._draw(_up_to(3))
+            return Container(container, tuple(self.tree(depth + 1) for _ in range(n_members)))
+        if kind == "parameter" and self.n_parameters:
+            return Parameter(self._draw(_up_to(self.n_parameters - 1)))
+        if kind == "constant" or not self.calls:
+            return Constant(self.among(_CONSTANTS))
+        at = self._draw(_up_to(len(self.calls) - 1))
+        n_outputs = self.calls[at].outputs
+        return Ref(at, None if n_outputs is None else self._draw(_up_to(n_outputs - 1)))
+
+    def trees(self, n_max: int) -> tuple[Tree, ...]:
+        return tuple(self.tree() for _ in range(self._draw(_up_to(n_max))))
+
+    def call(self) -> Call:
+        kind = self.among(("step", "step", "step", "each", "get"))
+        holders = [
+            (at, 0 if call.kind == "each" else _KEYS[call.result])
+            for at, call in enumerate(self.calls)
+            if call.kind == "each" or (call.kind == "step" and call.result in _KEYS and call.outputs is None)
+        ]
+        if kind == "get" and holders:
+            at, key = self.among(holders)
+            return Call(kind="get", args=(Ref(at),), key=key)
+        call = Call(
+            result=self.among(_RESULTS),
+            duration=self.among(_DURATIONS),
+            # Half of the steps touch nothing.
+            reads=self.effects() if self.one_in(2) else (),
+            writes=self.effects() if self.one_in(2) else (),
+            is_effect=self.one_in(10),
+        )
+        if kind == "each":
+            return replace(call, kind="each", args=(self.tree(), *self.trees(2)))
+        form = self.among(tuple(_FORMS))
+        names = ("key",) if form == "keyword_only" else _KEYWORDS if form in ("variadic", "object") else ()
+        return replace(
+            call,
+            form=form,
+            args=self.trees(3),
+            kwargs=tuple((name, self.tree()) for name in names if name == "key" or self.one_in(2)),
+            outputs=1 + self._draw(_up_to(2)) if self.one_in(4) else None,
+            is_computed=self.one_in(2),
+            is_inlined=self.one_in(4),
+        )
+
+    def effects(self) -> tuple[str, ...]:
+        return tuple(name for name in EFFECTS if self.one_in(2))
+
+
+class _Steps:
+    """Makes the steps of one workflow; calls that differ in nothing but their arguments share one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._made: dict[Any, ms.Step[..., Any]] = {}
+
+    def of(self, call: Call, at: int, *, is_bound: bool = False) -> ms.Step[..., Any]:
+        """Return the step of a call; a bound one takes one argument and knows its place."""
+        kept = replace(call, args=(), kwargs=(), after=(), key=None, is_inlined=False)
+        key = (kept, at if is_bound or call.is_computed else None)
+        if key not in self._made:
+            self._made[key] = self._new(kept, at if is_bound else None)
+        return self._made[key]
+
+    def _new(self, call: Call, bound_at: int | None) -> ms.Step[..., Any]:
+        world = self._world
+        reads, writes = (EFFECTS, EFFECTS) if call.is_effect else (call.reads, call.writes)
+
+        def act(at: int, *seen: Any) -> Any:
+            if call.failure == "raises":
+                raise ValueError(at)
+            if call.failure == "declares":
+                raise ms.Failed(at)
+            if call.failure == "returns":
+                return ms.Failed(at)
+            touched = world.touch(at, reads, writes)
+            return _result(call, at, zlib.crc32(repr((at, seen, touched)).encode()))
+
+        function = _FORMS[call.form](act) if bound_at is None else functools.partial(act, bound_at)
+        if call.is_effect:
+            return ms.effect(function, name="effect", outputs=call.outputs, duration=call.duration)
+        return ms.step(
+            function,
+            name=call.form,
+            reads=(lambda *_args, **_kwargs: reads) if call.is_computed else reads,
+            writes=(lambda *_args, **_kwargs: writes) if call.is_computed else writes,
+            outputs=call.outputs,
+            duration=call.duration,
+        )
+
+
+def _positional(act: Callable[..., Any]) -> Callable[..., Any]:
+    def positional(at: int, /, *values: Any) -> Any:
+        return act(at, *values)
+
+    return positional
+
+
+def _defaults(act: Callable[..., Any]) -> Callable[..., Any]:
+    def defaults(at: int, first: Any = 1, second: Any = None, third: Any = (3,)) -> Any:
+        return act(at, first, second, third)
+
+    return defaults
+
+
+def _keyword_only(act: Callable[..., Any]) -> Callable[..., Any]:
+    def keyword_only(at: int, *values: Any, key: Any, other: Any = 5) -> Any:
+        return act(at, values, key, other)
+
+    return keyword_only
+
+
+def _variadic(act: Callable[..., Any]) -> Callable[..., Any]:
+    def variadic(at: int, *values: Any, **named: Any) -> Any:
+        return act(at, values, named)
+
+    return variadic
+
+
+class _Callable:
+    """A callable that is no function."""
+
+    def __init__(self, act: Callable[..., Any]) -> None:
+        self._act = act
+
+    def __call__(self, at: int, *values: Any, **named: Any) -> Any:
+        return self._act(at, values, named)
+
+
+_FORMS: dict[Form, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "positional": _positional,
+    "defaults": _defaults,
+    "keyword_only": _keyword_only,
+    "variadic": _variadic,
+    "object": _Callable,
+}
+
+
+def _result(call: Call, at: int, digest: int) -> Any:
+    if call.outputs is not None:
+        return tuple(digest + part for part in range(call.outputs))
+    if call.result == "list":
+        return [at, digest]
+    if call.result == "dict":
+        return {"a": at, "b": digest}
+    if call.result == "nan":
+        return float("nan")
+    return digest if call.result == "number" else None
+
+
+def _filled(tree: Tree, values: tuple[Any, ...], results: list[Any]) -> Any:
+    """Put values, or handles, in the place of what stands for them."""
+    if isinstance(tree, Constant):
+        return tree.value
+    if isinstance(tree, Parameter):
+        return values[tree.index]
+    if isinstance(tree, Ref):
+        return results[tree.call] if tree.part is None else results[tree.call][tree.part]
+    members = [_filled(member, values, results) for member in tree.members]
+    makers: dict[str, Callable[..., Any]] = {
+        "list": lambda *members: list(members),
+        "tuple": lambda *members: members,
+        "dict": lambda *members: {f"k{at}": member for at, member in enumerate(members)},
+        "pair": Pair,
+        "box": Box,
+        "crate": Crate,
+    }
+    return makers[tree.kind](*members)
+
+
+def _handles(result: Any) -> list[Any]:
+    """Return the handles of a call: several where it has several outputs."""
+    return list(result) if isinstance(result, tuple) else [result]

@@ -1,0 +1,36 @@
+"""Engines for tests: every strategy, alone and with helpers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import makespan as ms
+
+# Strategy and number of workers.
+CONFIGURATIONS = (("sequential", 1), ("optimized", 1), ("optimized", 2), ("optimized", 4))
+
+every_engine = pytest.mark.parametrize(
+    "engine", CONFIGURATIONS, indirect=True, ids=[f"{strategy}-{workers}" for strategy, workers in CONFIGURATIONS]
+)
+"""Runs a test once per configuration, with the fixture ``engine``."""
+
+
+def strategy_of(name: str, *, stop_on_failure: bool = True) -> ms.SequentialStrategy | ms.OptimizedSequentialStrategy:
+    """Make a strategy that does or does not stop at a failure."""
+    kinds = {"sequential": ms.SequentialStrategy, "optimized": ms.OptimizedSequentialStrategy}
+    return kinds[name](stop_on_failure=stop_on_failure)
+
+
+@contextmanager
+def all_engines(*, stop_on_failure: bool = True) -> Iterator[list[ms.SequentialExecutionEngine]]:
+    """One engine per configuration, closed at the end."""
+    engines = [
+        ms.SequentialExecutionEngine(strategy_of(name, stop_on_failure=stop_on_failure), workers)
+        for name, workers in CONFIGURATIONS
+    ]
+    try:
+        yield engines
+    finally:
+        for engine in engines:
+            engine.close()

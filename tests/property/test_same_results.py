@@ -1,0 +1,186 @@
+"""Whatever the strategy and the number of workers: the same results and the same order of effects as `serial()`."""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import makespan as ms
+from engines import all_engines
+from makespan.testing import assert_same
+from makespan.testing.reference import Touch, hazard_edges
+from makespan.testing.workflows import EFFECTS, Description, Ref, Tree, World, descriptions
+
+pytestmark = pytest.mark.usefixtures("nervous_interpreter")
+thorough = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+VALUES = (10, "twenty", [30.0])
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[list[ms.SequentialExecutionEngine]]:
+    with all_engines() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def engines_that_go_on() -> Iterator[list[ms.SequentialExecutionEngine]]:
+    """What does not depend on a failure still runs."""
+    with all_engines(stop_on_failure=False) as made:
+        yield made
+
+
+def check(description: Description, world: World, run: Callable[[], Any], expected: Any) -> None:
+    """Check the value and the order of effects of one way to run a description."""
+    world.reset()
+    value = run()
+    assert_same(value, expected)
+    assert world.writers == description.writers()
+
+
+@thorough
+@given(descriptions())
+def test_results_and_effects_equal_serial(
+    engines: list[ms.SequentialExecutionEngine], description: Description
+) -> None:
+    world = World()
+    values = VALUES[: description.n_parameters]
+    traced, built = description.traced(world), description.built(world)
+    expected = traced.serial(*values)
+    check(description, world, lambda: built.serial(*values), expected)
+    for engine in engines:
+        check(description, world, lambda engine=engine: engine.run(traced, *values).value, expected)
+        check(description, world, lambda engine=engine: engine.run(built, *values).value, expected)
+        for prepared in (engine.prepare(traced), engine.prepare(built)):
+            # The second run knows durations, and may be laid out anew.
+            for _ in range(2):
+                check(description, world, lambda prepared=prepared: prepared.run(*values).value, expected)
+
+
+@thorough
+@given(descriptions(with_after=True))
+def test_declared_order_changes_no_result(
+    engines: list[ms.SequentialExecutionEngine], description: Description
+) -> None:
+    world = World()
+    values = VALUES[: description.n_parameters]
+    built = description.built(world)
+    expected = built.serial(*values)
+    for engine in engines:
+        check(description, world, lambda engine=engine: engine.run(built, *values).value, expected)
+
+
+@thorough
+@given(descriptions(with_failures=True), st.booleans())
+def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
+    engines: list[ms.SequentialExecutionEngine],
+    engines_that_go_on: list[ms.SequentialExecutionEngine],
+    description: Description,
+    stop_on_failure: bool,
+) -> None:
+    world = World()
+    values = VALUES[: description.n_parameters]
+    traced = description.traced(world)
+    in_order = description.writers()
+    failing = {at for at, call in enumerate(description.calls) if call.failure is not None}
+    for engine in engines if stop_on_failure else engines_that_go_on:
+        world.reset()
+        if not failing:
+            engine.run(traced, *values)
+        else:
+            with pytest.raises(ms.RunFailedError) as caught:
+                engine.run(traced, *values)
+            failures = caught.value.failures
+            assert [failure.index for failure in failures] == sorted({failure.index for failure in failures})
+            causes = [failure.__cause__ for failure in failures]
+            assert {cause.args[0] for cause in causes if cause is not None} <= failing
+            assert not stop_on_failure or len(failures) <= engine.workers
+        for name in EFFECTS:
+            took_place = world.writers[name]
+            assert took_place == in_order[name][: len(took_place)]
+
+
+@thorough
+@given(descriptions(with_after=True))
+def test_static_order_is_a_linear_extension(
+    engines: list[ms.SequentialExecutionEngine], description: Description
+) -> None:
+    world = World()
+    built = description.built(world)
+    for engine in engines:
+        prepared = engine.prepare(built)
+        for _ in range(2):
+            order = prepared.order()
+            assert sorted(order) == list(range(prepared.n_nodes))
+            place = {node: at for at, node in enumerate(order)}
+            assert all(place[before] < place[after] for before, after in edges_of(description))
+            prepared.run(*VALUES[: description.n_parameters])
+
+
+def edges_of(description: Description) -> set[tuple[int, int]]:
+    """Return every pair of nodes whose order is given: by data, by `after`, by effects."""
+    nodes_of_call: list[list[int]] = []
+    n_nodes = 0
+    edges: set[tuple[int, int]] = set()
+    touches: list[list[Touch]] = []
+    for call in description.calls:
+        n_calls = len(call.args) if call.kind == "each" else 1
+        nodes = list(range(n_nodes, n_nodes + n_calls))
+        n_picks = call.outputs or 0
+        n_nodes += n_calls + n_picks
+        touches_of_call: list[Touch] = ["anything"] if call.is_effect else []
+        touches_of_call += [("reads", name) for name in call.reads]
+        touches_of_call += [("writes", name) for name in call.writes]
+        touches += [touches_of_call] * n_calls + [[] for _ in range(n_picks)]
+        trees = [*call.args, *(tree for _, tree in call.kwargs)]
+        for at, node in enumerate(nodes):
+            needed = refs_of(trees[at]) if call.kind == "each" else [ref for tree in trees for ref in refs_of(tree)]
+            sources = [before for ref in needed for before in nodes_behind(ref, nodes_of_call[ref.call])]
+            sources += [
+                before
+                for other in call.after
+                for before in nodes_of_call[other][-(n_picks_of(description, other) or 10) :]
+            ]
+            edges |= {(before, node) for before in sources}
+        picks = list(range(n_nodes - n_picks, n_nodes))
+        edges |= {(nodes[0], pick) for pick in picks}
+        nodes_of_call.append([*nodes, *picks])
+    return edges | hazard_edges(touches)
+
+
+def n_picks_of(description: Description, at: int) -> int:
+    return description.calls[at].outputs or 0
+
+
+def nodes_behind(ref: Ref, nodes: list[int]) -> list[int]:
+    return nodes if ref.part is None else [nodes[1 + ref.part]]
+
+
+def refs_of(tree: Tree) -> list[Ref]:
+    if isinstance(tree, Ref):
+        return [tree]
+    return [ref for member in getattr(tree, "members", ()) for ref in refs_of(member)]
+
+
+def test_generated_workflows_reach_what_they_are_for() -> None:
+    seen: set[Any] = set()
+
+    @settings(max_examples=300)
+    @given(descriptions(with_failures=True, with_after=True))
+    def look(description: Description) -> None:
+        for call in description.calls:
+            seen.update({call.kind, call.form, call.result, call.failure, call.outputs, call.is_inlined})
+            seen.update({("effect", call.is_effect), ("after", bool(call.after)), ("keywords", bool(call.kwargs))})
+            seen.update(tree.kind for tree in call.args if hasattr(tree, "kind"))
+        pairs = combinations(description.calls, 2)
+        seen.update({("conflict", bool(set(left.writes) & {*right.reads, *right.writes})) for left, right in pairs})
+
+    look()
+    kinds = {"step", "each", "get", "positional", "defaults", "keyword_only", "variadic", "object"}
+    containers = {"list", "tuple", "dict", "pair", "box", "crate"}
+    assert kinds | containers | {"raises", "declares", "returns", 1, 2, 3, "nan"} <= seen
+    flags = {("effect", True), ("after", True), ("keywords", True), ("conflict", True), True}
+    assert flags <= seen
