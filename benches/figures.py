@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FIGURES", "Figure", "Measured"]
+__all__ = ["FIGURES", "PEERS", "Figure", "Measured"]
 
 Kind = Literal["ratio", "difference"]
+
+PEERS = "Peers on fewer steps"
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _peers() -> list[Figure]:
         "task-group": "asyncio.TaskGroup",
     }
     return [
-        Figure(f"peer-{peer}-{shape}", f"{title}, {shape}", "Peers on fewer steps, not ours")
+        Figure(f"peer-{peer}-{shape}", f"{title}, {shape}", PEERS)
         for peer, title in peers.items()
         for shape in ("a1", "a2", "a3")
     ]

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benches.figures import FIGURES, Figure, Measured
+from benches.figures import FIGURES, PEERS, Figure, Measured
 
 __all__ = ["as_markdown", "as_text", "main"]
 
@@ -15,8 +15,8 @@ README = Path(__file__).parent / "README.md"
 BEGIN = "<!-- table: begin (written by benches/table.py, not by hand) -->"
 END = "<!-- table: end -->"
 HEADER = (
-    "| figure | ours | baseline | ratio | straight-line ÷ baseline | hold | aim | verdict | data |",
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |",
+    "| figure | {whose} | baseline | ratio | straight-line ÷ baseline | hold | aim | verdict | data |\n"
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |"
 )
 
 
@@ -38,7 +38,7 @@ def as_markdown(measured: Iterable[Measured], machine: dict[str, Any]) -> str:
         f"load average {machine['load_average']} when the run began."
     ]
     for group, figures in groupby(FIGURES.values(), lambda figure: figure.group):
-        lines += ["", f"**{group}**", "", *HEADER]
+        lines += ["", f"**{group}**", "", HEADER.format(whose="theirs" if group == PEERS else "ours")]
         lines += [_row(figure, found.get(figure.name)) for figure in figures]
     return "\n".join(lines)
 

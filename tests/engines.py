@@ -18,6 +18,7 @@ every_engine = pytest.mark.parametrize(
 
 def strategy_of(name: str, *, stop_on_failure: bool = True) -> ms.SequentialStrategy | ms.OptimizedSequentialStrategy:
     """Make a strategy that does or does not stop at a failure."""
+    kinds: dict[str, type[ms.SequentialStrategy | ms.OptimizedSequentialStrategy]]
     kinds = {"sequential": ms.SequentialStrategy, "optimized": ms.OptimizedSequentialStrategy}
     return kinds[name](stop_on_failure=stop_on_failure)
 

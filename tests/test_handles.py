@@ -197,7 +197,7 @@ def test_repr_of_a_handle_lives_longer_than_its_workflow() -> None:
     kept: list[Any] = []
 
     @ms.workflow
-    def body() -> int:
+    def body() -> Any:
         kept.append(load(1))
         return kept[0]
 
@@ -227,7 +227,7 @@ def test_handle_outside_of_its_workflow_is_refused_by_name() -> None:
     with pytest.raises(ms.ForeignHandleError, match="load was called with the handle of report/load"):
         ms.Workflow("other").add(load, handle())
     with pytest.raises(ms.ForeignHandleError):
-        ms.Workflow("other").add(load, [handle()])
+        ms.Workflow("other").add(load, [handle()])  # type: ignore[call-overload]
     with pytest.raises(ms.ForeignHandleError):
         ms.Workflow("other").add(load, 1, after=[handle()])
 
@@ -236,12 +236,12 @@ def test_handle_of_a_finished_trace_is_refused_by_name() -> None:
     kept: list[Any] = []
 
     @ms.workflow
-    def first() -> int:
+    def first() -> Any:
         kept.append(load(1))
         return kept[0]
 
     @ms.workflow
-    def second() -> int:
+    def second() -> Any:
         return load(kept[0])
 
     first()

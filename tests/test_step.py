@@ -124,9 +124,9 @@ def test_step_checks_positional_only_and_keyword_only_parameters() -> None:
 
     wf = ms.Workflow("demo")
     with pytest.raises(ms.ArgumentMismatchError, match="'a' is positional-only"):
-        wf.add(strict, a=1, b=2)  # type: ignore[call-arg]
+        wf.add(strict, a=1, b=2)  # type: ignore[call-overload]
     with pytest.raises(ms.ArgumentMismatchError, match="missing a required argument: 'b'"):
-        wf.add(strict, 1)  # type: ignore[call-arg]
+        wf.add(strict, 1)  # type: ignore[call-overload]
     wf.output(wf.add(strict, 1, b=2))
     assert wf.run().value == 3
 
@@ -259,7 +259,9 @@ def test_outputs_are_unpacked_into_handles(engine: ms.SequentialExecutionEngine)
 
     run = engine.run(body, 57)
     assert run.value == body.serial(57) == {"sum": 12, "quotient": 5}
-    assert run.paths == ["body/divmod[0]", "body/divmod.get[0]", "body/divmod.get[1]", "body/add[0]"] or run.n_nodes == 4
+    assert (
+        run.paths == ["body/divmod[0]", "body/divmod.get[0]", "body/divmod.get[1]", "body/add[0]"] or run.n_nodes == 4
+    )
 
 
 @every_engine
@@ -304,7 +306,9 @@ def test_each_and_get_outside_a_workflow_are_plain() -> None:
 
 @every_engine
 def test_each_calls_a_step_for_every_element(engine: ms.SequentialExecutionEngine) -> None:
-    total = ms.step(sum)
+    @ms.step
+    def total(numbers: list[int]) -> int:
+        return sum(numbers)
 
     @ms.workflow
     def body(n: int) -> Any:

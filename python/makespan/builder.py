@@ -11,6 +11,7 @@ from makespan.step import Step, check_name, effect, unknown_option
 from makespan.step import step as make_step
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Iterable, Sequence
 
     from makespan.engine import PreparedWorkflow
@@ -47,6 +48,9 @@ class Workflow:
         check_name(name)
         self.name = name
         self._draft = _core.Draft(name)
+        # The calls as they were made, with the first node of each: what the serial run makes.
+        self._calls: list[tuple[int, _core.Step, tuple[Any, ...], dict[str, Any], Any]] = []
+        self._n_nodes = 0
         self._parameters: dict[str, tuple[Any, ...]] = {}
         self._parameter_handles: list[_core.Handle] = []
         self._outputs: list[object] = []
@@ -94,6 +98,19 @@ class Workflow:
         self._parameter_handles.append(handle)
         return handle
 
+    @property
+    def signature(self) -> inspect.Signature:
+        """What a run takes: the parameters in the order in which they were added."""
+        import inspect
+
+        kind = inspect.Parameter
+        return inspect.Signature(
+            [
+                kind(name, kind.POSITIONAL_OR_KEYWORD, default=default[0] if default else kind.empty)
+                for name, default in self._parameters.items()
+            ]
+        )
+
     @overload
     def add(self, function: Callable[..., R], /, *args: object, after: object, **kwargs: object) -> R: ...
     @overload
@@ -135,7 +152,10 @@ class Workflow:
         """
         self._program = None
         step = function if isinstance(function, _core.Step) else self._step_of(function)
-        return self._draft.add(step, args, kwargs, after)
+        handle = self._draft.add(step, args, kwargs, after)
+        self._calls.append((self._n_nodes, step, args, kwargs, handle))
+        self._n_nodes += 1 + len(handle) if type(handle) is tuple else 1
+        return handle
 
     def each(self, function: Callable[[A], R], xs: Iterable[A]) -> list[R]:
         """Add a call for each element of a sequence that is known.
@@ -161,11 +181,11 @@ class Workflow:
         [1, 2]
         """
         handles = [self.add(function, x) for x in xs]
-        if not handles:
-            return []
-        handle = cast("list[R]", _core.each_handle(cast("list[_core.Handle]", handles)))
+        handle = _core.each_handle(handles)
+        if handle is None:
+            return handles
         self._each[id(handle)] = [handle, handles]
-        return handle
+        return cast("list[R]", handle)
 
     def output(self, *handles: object) -> None:
         """Name outputs: one gives its value, several a tuple; without any, all sinks are outputs.
@@ -343,16 +363,7 @@ class Workflow:
         >>> ms.Workflow.sequence([abs]).serial(-1)
         1
         """
-        import inspect
-
-        kind = inspect.Parameter
-        signature = inspect.Signature(
-            [
-                kind(name, kind.POSITIONAL_OR_KEYWORD, default=default[0] if default else kind.empty)
-                for name, default in self._parameters.items()
-            ]
-        )
-        bound = signature.bind(*args, **kwargs)
+        bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         values: dict[int, Any] = {
             id(handle): bound.arguments[name]
@@ -360,11 +371,11 @@ class Workflow:
         }
         program = self._finished()
         place = {node: at for at, node in enumerate(program.topological_order())}
-        calls = sorted(self._draft.calls(), key=lambda call: place[call[0]])
+        calls = sorted(self._calls, key=lambda call: place[call[0]])
         for _, step, call_args, call_kwargs, handle in calls:
-            result = cast("Step[..., Any]", step).function(
+            result = cast("Step[..., Any]", step)(
                 *(self._filled(argument, values) for argument in call_args),
-                **{key: self._filled(argument, values) for key, argument in (call_kwargs or {}).items()},
+                **{key: self._filled(argument, values) for key, argument in call_kwargs.items()},
             )
             if isinstance(handle, tuple):
                 values.update((id(part), result[at]) for at, part in enumerate(handle))
@@ -378,7 +389,7 @@ class Workflow:
     def _sink_handles(self, program: _core.Program) -> list[Any]:
         sinks = set(program.sinks())
         handles: dict[int, Any] = {}
-        for node, _, _, _, handle in self._draft.calls():
+        for node, _, _, _, handle in self._calls:
             parts = handle if isinstance(handle, tuple) else (handle,)
             first = node + 1 if isinstance(handle, tuple) else node
             handles.update((first + at, part) for at, part in enumerate(parts))
@@ -395,7 +406,7 @@ class Workflow:
         if type(value) is tuple:
             return tuple(self._filled(item, values) for item in value)
         if type(value) is dict:
-            return {key: self._filled(item, values) for key, item in value.items()}
+            return {self._filled(key, values): self._filled(item, values) for key, item in value.items()}
         opened = open_container(value)
         if opened is None:
             return value

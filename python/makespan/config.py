@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from makespan.exceptions import ConfigurationError
 
-__all__ = ["Settings"]
+__all__ = ["WORKERS_MAX", "Settings"]
+
+WORKERS_MAX = 1024
+"""More workers than any engine may have are a mistake."""
 
 
 class Settings(NamedTuple):
@@ -55,7 +58,7 @@ class Settings(NamedTuple):
         Settings(strategy='optimized', workers=None)
         """
         workers = environment.get("MAKESPAN_WORKERS", "")
-        if workers and not (workers.isascii() and workers.isdigit() and int(workers) > 0):
-            raise ConfigurationError("MAKESPAN_WORKERS", workers, "a whole number, at least 1")
+        if workers and not (workers.isascii() and workers.isdigit() and 1 <= int(workers) <= WORKERS_MAX):
+            raise ConfigurationError("MAKESPAN_WORKERS", workers, f"a whole number from 1 to {WORKERS_MAX}")
         strategy = environment.get("MAKESPAN_STRATEGY") or cls._field_defaults["strategy"]
         return cls(strategy=strategy, workers=int(workers) if workers else None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from makespan import _core, strategies
 from makespan.builder import Workflow
-from makespan.config import Settings
+from makespan.config import WORKERS_MAX, Settings
 from makespan.exceptions import ConfigurationError, ExecutionException
 from makespan.executors.threads import WorkerThreads
 from makespan.result import RunResult, to_exception
@@ -25,7 +25,6 @@ __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_WORKERS_MAX = 1024
 _engines: weakref.WeakSet[SequentialExecutionEngine] = weakref.WeakSet()
 
 
@@ -136,7 +135,7 @@ class SequentialExecutionEngine:
         if workers is None:
             workers = _core.usable_cores()
         if not _is_n_workers(workers):
-            raise ConfigurationError("workers", workers, f"a whole number from 1 to {_WORKERS_MAX}")
+            raise ConfigurationError("workers", workers, f"a whole number from 1 to {WORKERS_MAX}")
         self._strategy: Strategy = strategies.get(strategy) if isinstance(strategy, str) else strategy
         self._workers = workers
         self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
@@ -293,6 +292,8 @@ class SequentialExecutionEngine:
     def close(self) -> None:
         """Let the worker threads end and wait for them; again has no effect.
 
+        Workflows that this engine prepared can still be run, on the calling thread alone.
+
         Examples
         --------
         >>> import makespan as ms
@@ -305,7 +306,7 @@ class SequentialExecutionEngine:
 
     def _after_fork(self) -> None:
         """Forget the threads: they stayed in the parent."""
-        self._helpers = WorkerThreads("makespan")
+        self._helpers.forget()
 
     def __enter__(self) -> SequentialExecutionEngine:
         return self
@@ -321,7 +322,7 @@ class SequentialExecutionEngine:
 
 
 def _is_n_workers(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _WORKERS_MAX
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= WORKERS_MAX
 
 
 _default: SequentialExecutionEngine | None = None

@@ -65,7 +65,7 @@ class ExecutionException(Exception):  # noqa: N818 (the name that users asked fo
         if self.__cause__ is not None:
             data["cause"] = {
                 "type": type(self.__cause__).__name__,
-                "message": str(self.__cause__)[:200],
+                "message": _shortened(self.__cause__, text=True),
             }
         return data
 
@@ -88,7 +88,7 @@ class CycleError(WorkflowError):
     code = "cycle"
 
     def __init__(self, cycle: Sequence[str | int]) -> None:
-        self.cycle = tuple(cycle)
+        self.cycle: tuple[str | int, ...] = tuple(cycle)
         super().__init__(self.cycle)
 
     def __str__(self) -> str:
@@ -270,7 +270,7 @@ class StrategyError(ExecutionException, LookupError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name = name
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         super().__init__(name, self.known)
 
     def __str__(self) -> str:

@@ -74,11 +74,11 @@ class NodeColumns:
         finish_s: NDArray[np.float64],
         worker: NDArray[np.int16],
     ) -> None:
-        self.path = path
-        self.outcome_code = outcome_code
-        self.start_s = start_s
-        self.finish_s = finish_s
-        self.worker = worker
+        self.path: list[str] = path
+        self.outcome_code: NDArray[np.uint8] = outcome_code
+        self.start_s: NDArray[np.float64] = start_s
+        self.finish_s: NDArray[np.float64] = finish_s
+        self.worker: NDArray[np.int16] = worker
 
     @property
     def outcome(self) -> list[str]:

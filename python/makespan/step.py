@@ -13,7 +13,7 @@ from makespan.exceptions import ConfigurationError, NotComputedYet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Literal, TypeAlias, Unpack
+    from typing import Concatenate, Literal, Self, TypeAlias, Unpack
 
     Names: TypeAlias = tuple[list[str], list[str]]
     """Effects that are read, effects that are written."""
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Effects", "Step", "each", "effect", "get", "step"]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 A = TypeVar("A")
 K = TypeVar("K", contravariant=True)
@@ -88,6 +89,18 @@ class Step(_core.Step, Generic[P, R]):
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
             """Run the function, or record the call while a workflow is described."""
             ...
+
+        @overload
+        def __get__(self, instance: None, owner: type, /) -> Self: ...
+        @overload
+        def __get__(self: Step[Concatenate[A, Q], R], instance: A, owner: type, /) -> Callable[Q, R]: ...
+        def __get__(self, instance: object, owner: type, /) -> object:
+            """Bind to an instance, as a function in a class body does."""
+            ...
+    else:
+
+        def __get__(self, instance, owner=None):
+            return self if instance is None else types.MethodType(self, instance)
 
     def with_options(self, **options: Unpack[StepOptions]) -> Step[P, R]:
         """Return a copy of the step with some options changed.
@@ -236,9 +249,8 @@ def each(function: Callable[[A], R], xs: Iterable[A]) -> list[R]:
     if type(xs) is _core.Handle:
         raise NotComputedYet(xs._path, "iterating over it")
     results = [function(x) for x in xs]
-    if not _core.is_tracing() or not results:
-        return results
-    return cast("list[R]", _core.each_handle(cast("list[_core.Handle]", results)))
+    handle = _core.each_handle(results) if _core.is_tracing() else None
+    return results if handle is None else cast("list[R]", handle)
 
 
 @overload

@@ -21,6 +21,8 @@ RANKS = {
     "scheduling": 1,
     "step": 1,
     "workflow": 1,
+    "builder": 1,
+    "containers": 1,
     "composed": 1,
     "cache": 2,
     "executors": 2,

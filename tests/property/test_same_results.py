@@ -15,7 +15,7 @@ from makespan.testing.reference import Touch, hazard_edges
 from makespan.testing.workflows import EFFECTS, Description, Ref, Tree, World, descriptions
 
 pytestmark = pytest.mark.usefixtures("nervous_interpreter")
-thorough = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+thorough = settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 VALUES = (10, "twenty", [30.0])
 

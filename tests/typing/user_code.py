@@ -4,11 +4,13 @@ mypy and pyright read all of it, and each comment that ignores an error is an ex
 nothing to ignore. What is correct is run as well; the mistakes are only read.
 """
 
-from collections.abc import Awaitable
-from typing import Any, assert_type
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar, assert_type
 
 import makespan as ms
 from makespan.abc import RunOptions
+
+T = TypeVar("T")
 
 
 @ms.step
@@ -34,6 +36,11 @@ def count(texts: list[str]) -> dict[str, int]:
 @ms.step
 def total(numbers: list[int]) -> int:
     return sum(numbers)
+
+
+@ms.step
+def first(items: Sequence[T]) -> T:
+    return items[0]
 
 
 @ms.effect(keep=True)
@@ -97,6 +104,7 @@ def correct() -> None:
     assert_type(fetch("plain call"), bytes)
     assert_type(fetch.with_options(name="again", duration=0.5)("plain call"), bytes)
     assert_type(fetch.function("plain function", attempts=1), bytes)
+    assert_type(first([1.5]), float)
     assert_type(publish.name, str)
 
     assert_type(index(["a b"], least=2), int)
@@ -132,6 +140,7 @@ def correct_builder() -> None:
     texts = wf.add(words, raw, after="fetch[0]")
     assert_type(texts, list[str])
     assert_type(wf.add(sorted, texts), list[str])
+    assert_type(wf.add(first, texts), str)
     assert_type(wf.each(len, ["a", "b"]), list[int])
     wf.add(publish, 3, after=[raw, texts])
     wf.output(texts)

@@ -74,10 +74,4 @@ def signature_of(workflow: Runnable) -> inspect.Signature:
     """Return the parameters that a run takes."""
     if isinstance(workflow, ms.WorkflowFunction):
         return inspect.signature(workflow.function)
-    kind = inspect.Parameter
-    return inspect.Signature(
-        [
-            kind(name, kind.POSITIONAL_OR_KEYWORD, default=default[0] if default else kind.empty)
-            for name, default in workflow._parameters.items()
-        ]
-    )
+    return workflow.signature

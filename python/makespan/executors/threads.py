@@ -33,7 +33,7 @@ class WorkerThreads:
         self._name = name
         self._numbers = itertools.count(1)
         self._threads: list[threading.Thread] = []
-        self.team = _core.Team(self._start)
+        self.team: _core.Team = _core.Team(self._start)
 
     def _start(self, team: _core.Team, n_threads: int) -> None:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -41,6 +41,16 @@ class WorkerThreads:
             thread = threading.Thread(target=team.work, name=f"{self._name}-{next(self._numbers)}", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def forget(self) -> None:
+        """Begin again without threads, in a forked child: they stayed in the parent.
+
+        Examples
+        --------
+        >>> WorkerThreads("demo").forget()
+        """
+        self._threads = []
+        self.team.restart()
 
     def close(self, timeout: float | None = None) -> list[str]:
         """Let the threads end and wait for them.

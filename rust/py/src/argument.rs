@@ -125,6 +125,18 @@ impl Op {
 }
 
 impl Shape {
+    /// The callables that rebuild named tuples and dataclasses.
+    pub(crate) fn callables(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        let ops = match self {
+            Self::Leaf(_) => &[][..],
+            Self::Nested(ops) => ops,
+        };
+        ops.iter().filter_map(|op| match op {
+            Op::Call(rebuild, _) => Some(rebuild),
+            Op::Leaf(_) | Op::List(_) | Op::Tuple(_) | Op::Dict(_) => None,
+        })
+    }
+
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Self::Leaf(k) => Self::Leaf(*k),

@@ -3,7 +3,8 @@
 //! A run begins *solo*: one worker goes through the static order and nobody else looks at the graph, so
 //! no ready queue, no lock and no wake-up is paid for. The baton holds the position of the node that
 //! worker is in. When a node lasts and others are ready, somebody else *takes* the baton: from then on
-//! every decision is made by the scheduler behind the board's lock, for the rest of the run.
+//! every decision is made by the scheduler behind the board's lock, until it turns out that there is nothing
+//! to share and the baton is *given back*.
 //!
 //! The one race, a soloist that steps on while another takes over, is settled by a compare-and-swap on
 //! that word: exactly one of them succeeds. A release on the soloist's side and an acquire on the
@@ -67,6 +68,13 @@ impl Baton {
     /// Only the soloist calls this.
     pub(crate) fn end(&self, position: u32) -> bool {
         self.swap(position, DONE)
+    }
+
+    /// Gives the baton back to a soloist that is about to enter `position`.
+    ///
+    /// Only whoever holds the board's lock, and with it the baton, calls this.
+    pub(crate) fn give_back(&self, position: u32) {
+        self.0.store(position, Ordering::Release);
     }
 
     #[inline]

@@ -51,6 +51,8 @@ pub(crate) struct Told {
     pub(crate) n_to_wake: usize,
     /// The caller gave this worker up while its step ran.
     pub(crate) is_given_up: bool,
+    /// Everything before `next` is finished and nothing else runs: there is nothing to share.
+    pub(crate) is_solo: bool,
 }
 
 /// What the workers of a run share.
@@ -65,6 +67,8 @@ pub(crate) struct Board {
     pub(crate) interruption: Option<PyErr>,
     pub(crate) caller: CallerState,
     is_settled: bool,
+    /// How often there turned out to be nothing to share.
+    pub(crate) n_handed_back: u32,
 }
 
 impl Board {
@@ -84,6 +88,12 @@ impl Board {
             position,
             is_running.then(|| NodeId::new(position)),
         ));
+    }
+
+    /// Puts the scheduler away: a soloist goes on.
+    pub(crate) fn unshare(&mut self) {
+        self.scheduler = None;
+        self.n_handed_back += 1;
     }
 
     /// True when nothing runs and nothing will, or the run is to be given up.
@@ -122,7 +132,7 @@ impl Board {
         released: &mut Vec<u32>,
     ) -> Told {
         let is_given_up = self.caller == CallerState::Gone && ended.is_some();
-        let mut told = Told { next: None, n_to_wake: 0, is_given_up };
+        let mut told = Told { next: None, n_to_wake: 0, is_given_up, is_solo: false };
         let Some(scheduler) = &mut self.scheduler else {
             return told;
         };
@@ -160,6 +170,7 @@ impl Board {
         if let Some(position) = told.next {
             let expected_ns = sharing.expected_ns[position as usize];
             told.n_to_wake = wake::n_to_wake_on_dispatch(expected_ns, scheduler.n_ready(), n_idle);
+            told.is_solo = scheduler.n_running() == 1 && scheduler.n_finished() == position as usize;
         }
         told
     }

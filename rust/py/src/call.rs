@@ -90,7 +90,7 @@ pub(crate) struct Caller<'a, 'py> {
     layout: &'a Layout,
     args: &'a [Arg],
     table: &'a Table,
-    failed: *mut ffi::PyTypeObject,
+    failed: &'py Bound<'py, PyType>,
     /// Arguments are gathered from index 1 on; the callee may use index 0.
     inline: [*mut ffi::PyObject; N_INLINE + 1],
     spilled: Vec<*mut ffi::PyObject>,
@@ -105,7 +105,7 @@ impl<'a, 'py> Caller<'a, 'py> {
             layout,
             args: layout.args(),
             table,
-            failed: failed.as_type_ptr(),
+            failed,
             inline: [std::ptr::null_mut(); N_INLINE + 1],
             spilled: vec![std::ptr::null_mut(); n_spilled],
         })
@@ -182,8 +182,10 @@ impl<'a, 'py> Caller<'a, 'py> {
             if result.is_null() {
                 return Err(PyErr::fetch(self.py));
             }
-            if (*result).ob_type == self.failed {
-                return Err(self.declared_failure(result));
+            if ffi::PyExceptionInstance_Check(result) != 0
+                && let Some(failure) = self.declared_failure(result)
+            {
+                return Err(failure);
             }
             if node.flags & flag::UNUSED != 0 {
                 ffi::Py_DECREF(result);
@@ -214,15 +216,18 @@ impl<'a, 'py> Caller<'a, 'py> {
         }
     }
 
+    /// Takes an exception that was returned, if it is a declared failure.
     #[cold]
     #[expect(unsafe_code, reason = "an owned pointer becomes an object again")]
-    fn declared_failure(&self, result: *mut ffi::PyObject) -> PyErr {
-        // SAFETY: `result` is a new reference.
-        let failed = unsafe { Bound::from_owned_ptr(self.py, result) };
-        match failed.cast_into::<PyBaseException>() {
-            Ok(failed) => PyErr::from_value(failed.into_any()),
-            Err(error) => error.into(),
+    fn declared_failure(&self, result: *mut ffi::PyObject) -> Option<PyErr> {
+        // SAFETY: `result` is borrowed here.
+        let returned = unsafe { Bound::from_borrowed_ptr(self.py, result) };
+        if !returned.is_instance(self.failed.as_any()).unwrap_or(false) {
+            return None;
         }
+        // SAFETY: the reference that the call returned is not needed any more; `returned` is another.
+        unsafe { ffi::Py_DECREF(result) };
+        Some(PyErr::from_value(returned))
     }
 
     /// Calls a node with arguments that are rebuilt around results.
@@ -279,6 +284,16 @@ unsafe fn vectorcall(
     };
     std::mem::forget(guard);
     result
+}
+
+/// Raises a declared failure that a plain call of a step returned.
+pub(crate) fn unless_failed(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if result.is_instance_of::<PyBaseException>()
+        && result.is_instance(FAILED.import(result.py(), "makespan.exceptions", "Failed")?)?
+    {
+        return Err(PyErr::from_value(result));
+    }
+    Ok(result)
 }
 
 /// Builds one argument, or the outputs of a workflow, from its leaves.

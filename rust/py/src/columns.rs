@@ -21,6 +21,16 @@ pub(crate) struct Span {
     pub(crate) finish: u64,
 }
 
+/// Nodes at neighboring positions that a soloist ran: each starts where the one before ended.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    /// Position of the first one, and when it started.
+    pub(crate) first: u32,
+    pub(crate) started: u64,
+    /// Finish of each, in ticks.
+    pub(crate) finishes: Vec<u64>,
+}
+
 /// How the nodes ended.
 #[derive(Debug)]
 pub(crate) enum Outcomes {
@@ -36,8 +46,7 @@ pub(crate) enum Outcomes {
 pub(crate) struct Columns {
     pub(crate) started: u64,
     pub(crate) ended: u64,
-    /// Finish of the nodes at positions 0, 1, … that the soloist ran: each starts where the last ended.
-    pub(crate) solo: Vec<u64>,
+    pub(crate) solo: Vec<Stretch>,
     pub(crate) spans: Vec<Span>,
     pub(crate) outcomes: Outcomes,
 }
@@ -45,10 +54,12 @@ pub(crate) struct Columns {
 impl Columns {
     /// Calls `take` with position, worker, start and finish of every node that ran.
     pub(crate) fn each_span(&self, mut take: impl FnMut(Span)) {
-        let mut start = self.started;
-        for (position, finish) in self.solo.iter().enumerate() {
-            take(Span { position: position as u32, worker: 0, start, finish: *finish });
-            start = *finish;
+        for stretch in &self.solo {
+            let mut start = stretch.started;
+            for (position, finish) in (stretch.first..).zip(&stretch.finishes) {
+                take(Span { position, worker: 0, start, finish: *finish });
+                start = *finish;
+            }
         }
         self.spans.iter().copied().for_each(take);
     }
@@ -76,13 +87,16 @@ mod tests {
         let columns = Columns {
             started: 10,
             ended: 30,
-            solo: vec![12, 20],
+            solo: vec![
+                Stretch { first: 0, started: 10, finishes: vec![12, 20] },
+                Stretch { first: 3, started: 22, finishes: vec![25] },
+            ],
             spans: vec![Span { position: 2, worker: 1, start: 21, finish: 29 }],
             outcomes: Outcomes::FailedAt(2),
         };
         let mut seen = Vec::new();
         columns.each_span(|span| seen.push((span.position, span.worker, span.start, span.finish)));
-        assert_eq!(seen, [(0, 0, 10, 12), (1, 0, 12, 20), (2, 1, 21, 29)]);
+        assert_eq!(seen, [(0, 0, 10, 12), (1, 0, 12, 20), (3, 0, 22, 25), (2, 1, 21, 29)]);
         let outcomes: Vec<Outcome> = (0..4).map(|position| columns.outcome(position)).collect();
         assert_eq!(outcomes, [Outcome::Finished, Outcome::Finished, Outcome::Failed, Outcome::Cancelled]);
     }

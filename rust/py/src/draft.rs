@@ -13,7 +13,7 @@ use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
 use crate::names::Names;
 use crate::program::{Program, PyProgram};
-use crate::recording::{Call, ComputedNames, Parameter, Recording, flag};
+use crate::recording::{ComputedNames, Parameter, Recording, flag};
 use crate::scan::{self, Scan};
 use crate::step::{Declared, PyStep};
 
@@ -283,10 +283,6 @@ fn computed_names(
     Ok(ComputedNames { reads, writes })
 }
 
-/// A call that a builder recorded: node, step, arguments, keyword arguments, handle.
-type PyCall<'py> =
-    (u32, Bound<'py, PyStep>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>, Bound<'py, PyAny>);
-
 /// A workflow that is being described.
 #[pyclass(name = "Draft", module = "makespan._core", frozen)]
 #[derive(Debug)]
@@ -332,7 +328,7 @@ impl PyDraft {
         Ok(PyProgram::new(self.0.finish(py, Some(&outputs), false)?))
     }
 
-    /// Records one call and keeps it for the serial run; `after` is a handle, a path, or a sequence.
+    /// Records one call; `after` is a handle, a path, or a sequence of them.
     #[pyo3(signature = (step, args, kwargs, after))]
     fn add<'py>(
         &self,
@@ -345,16 +341,6 @@ impl PyDraft {
         if let Some(after) = after {
             self.0.add_after(node, after)?;
         }
-        self.0.with_recording(|recording| {
-            recording.calls.push(Call {
-                node,
-                step: step.clone().unbind(),
-                args: args.clone().unbind(),
-                kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
-                handle: handle.clone().unbind(),
-            });
-            Ok(())
-        })?;
         Ok(handle)
     }
 
@@ -382,26 +368,6 @@ impl PyDraft {
         Ok(PyProgram::new(program))
     }
 
-    /// Returns the calls in order, `(node, step, args, kwargs, handle)`.
-    fn calls<'py>(&self, py: Python<'py>) -> BindResult<Vec<PyCall<'py>>> {
-        self.0.with_recording(|recording| {
-            Ok(recording
-                .calls
-                .iter()
-                .map(|call| {
-                    let kwargs = call.kwargs.as_ref().map(|kwargs| kwargs.bind(py).clone());
-                    (
-                        call.node,
-                        call.step.bind(py).clone(),
-                        call.args.bind(py).clone(),
-                        kwargs,
-                        call.handle.bind(py).clone(),
-                    )
-                })
-                .collect())
-        })
-    }
-
     #[getter]
     fn n_nodes(&self) -> usize {
         self.0.with_names(Names::n_nodes)
@@ -418,27 +384,33 @@ impl PyDraft {
     }
 }
 
-/// Returns a handle of the list of what several handles stand for; handles of one workflow, and values.
+/// Returns one handle of the list of what several handles stand for.
+///
+/// None where one of them is no handle of a single result: then their list is passed on as it is.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
 pub(crate) fn each_handle<'py>(
     py: Python<'py>,
-    handles: Vec<Bound<'py, PyHandle>>,
-) -> BindResult<Option<Bound<'py, PyHandle>>> {
-    let Some(first) = handles.first() else {
-        return Ok(None);
-    };
-    let draft = Arc::clone(first.get().draft());
-    let mut targets = Vec::with_capacity(handles.len());
-    for handle in &handles {
-        match handle.get().target() {
-            target @ (Target::Node(_) | Target::Parameter(_)) => targets.push(target.clone()),
-            Target::Each(_) => {
-                return Err(BindError::Workflow("each takes steps with one output".to_owned()));
+    results: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyHandle>>> {
+    let mut draft: Option<&Arc<Draft>> = None;
+    let mut targets = Vec::with_capacity(results.len());
+    for result in &results {
+        let Ok(handle) = result.cast_exact::<PyHandle>() else {
+            return Ok(None);
+        };
+        let handle = handle.get();
+        match handle.target() {
+            target @ (Target::Node(_) | Target::Parameter(_))
+                if draft.is_none_or(|draft| Arc::ptr_eq(draft, handle.draft())) =>
+            {
+                draft = Some(handle.draft());
+                targets.push(target.clone());
             }
+            Target::Node(_) | Target::Parameter(_) | Target::Each(_) => return Ok(None),
         }
     }
-    Ok(Some(PyHandle::new(py, draft, Target::Each(targets.into()))?))
+    draft.map(|draft| PyHandle::new(py, Arc::clone(draft), Target::Each(targets.into()))).transpose()
 }
 
 /// True while a workflow's body is traced on this thread.

@@ -76,7 +76,7 @@ impl From<BindError> for PyErr {
                     raise::SchedulerError::new_err((node.get(), "unknown", "any"))
                 }
                 SchedulerError::IllegalTransition { node, state, event } => {
-                    raise::SchedulerError::new_err((node.get(), format!("{state:?}"), event))
+                    raise::SchedulerError::new_err((node.get(), state.as_str(), event))
                 }
             },
             BindError::Cycle(paths) => raise::CycleError::new_err((closed(paths),)),

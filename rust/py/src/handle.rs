@@ -115,7 +115,7 @@ macro_rules! refusals {
             }
 
             fn __getattr__(&self, name: &str) -> PyResult<Py<PyAny>> {
-                if name.starts_with('_') {
+                if name.starts_with("__") {
                     return Err(PyAttributeError::new_err(name.to_owned()));
                 }
                 Err(self.refuse::<()>("reading an attribute of it").unwrap_err().into())
@@ -123,6 +123,24 @@ macro_rules! refusals {
 
             fn __setattr__(&self, _name: &str, _value: &Bound<'_, PyAny>) -> BindResult<()> {
                 self.refuse("setting an attribute of it")
+            }
+
+            fn __delattr__(&self, _name: &str) -> BindResult<()> {
+                self.refuse("deleting an attribute of it")
+            }
+
+            fn __delitem__(&self, _key: &Bound<'_, PyAny>) -> BindResult<()> {
+                self.refuse("deleting an element of it")
+            }
+
+            #[pyo3(signature = (*_digits))]
+            fn __round__(&self, _digits: &Bound<'_, PyAny>) -> BindResult<Py<PyAny>> {
+                self.refuse("arithmetic with it")
+            }
+
+            #[pyo3(signature = (*_reason))]
+            fn __exit__(&self, _reason: &Bound<'_, PyAny>) -> BindResult<Py<PyAny>> {
+                self.refuse("entering it as a context")
             }
 
             fn __getitem__(&self, _key: &Bound<'_, PyAny>) -> BindResult<Py<PyAny>> {
@@ -177,6 +195,14 @@ refusals! {
     unary {
         __str__: "making text of it",
         __iter__: "iterating over it",
+        __next__: "iterating over it",
+        __reversed__: "iterating over it",
+        __bytes__: "making bytes of it",
+        __fspath__: "using it as a path",
+        __complex__: "making a complex number of it",
+        __trunc__: "arithmetic with it",
+        __floor__: "arithmetic with it",
+        __ceil__: "arithmetic with it",
         __int__: "making an integer of it",
         __float__: "making a float of it",
         __index__: "using it as an index",

@@ -43,6 +43,8 @@ pub(crate) struct Sharing {
     pub(crate) expected_ns: Vec<u64>,
     /// Some duration is unknown, or the whole is long enough for surprises.
     pub(crate) needs_watcher: bool,
+    /// Some node is known to outlast a wake-up.
+    pub(crate) has_lasting: bool,
 }
 
 /// A program in the order in which it is run.
@@ -93,6 +95,7 @@ impl Layout {
             kept,
             expected_ns,
             needs_watcher,
+            has_lasting,
         };
         match static_order(&graph, &filled_ns(expected_ns), n_workers) {
             StaticOrder::Identity => {
@@ -176,6 +179,7 @@ impl Layout {
                 kept: Arc::clone(&self.program.kept),
                 expected_ns,
                 needs_watcher: false,
+                has_lasting: false,
             },
             Some((order, position)) => Sharing {
                 graph: Arc::new(graph.renumbered(order)),
@@ -183,6 +187,7 @@ impl Layout {
                 kept: order.iter().map(|id| self.program.kept[id.index()]).collect(),
                 expected_ns,
                 needs_watcher: false,
+                has_lasting: false,
             },
         })
     }

@@ -20,6 +20,8 @@ pub(crate) struct Names {
     /// Empty as long as no workflow was called inside this one; 0 is the outermost scope.
     scope_of_node: Vec<u32>,
     scope: u32,
+    /// How many scopes begin with a name inside a scope.
+    n_scopes: FxHashMap<String, usize>,
 }
 
 impl Names {
@@ -50,13 +52,9 @@ impl Names {
         self.scope_of_node.resize(self.n_nodes(), 0);
         let outer = self.scopes[self.scope as usize].prefix.clone();
         let stem = format!("{outer}{name}[");
-        let ordinal = self
-            .scopes
-            .iter()
-            .filter(|scope| {
-                scope.prefix.strip_prefix(&stem).is_some_and(|rest| rest.find('/') == Some(rest.len() - 1))
-            })
-            .count();
+        let count = self.n_scopes.entry(stem.clone()).or_default();
+        let ordinal = *count;
+        *count += 1;
         let previous = self.scope;
         self.scope = self.scopes.len() as u32;
         self.scopes.push(Scope { prefix: format!("{stem}{ordinal}]/") });

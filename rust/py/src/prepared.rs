@@ -13,7 +13,7 @@ use crate::argument::{Arg, Source};
 use crate::board::Failure;
 use crate::call::{Caller, Table, built};
 use crate::clock::clock;
-use crate::columns::{Columns, Outcomes};
+use crate::columns::{Columns, Outcomes, Stretch};
 use crate::context;
 use crate::draft;
 use crate::error::{BindError, BindResult};
@@ -21,7 +21,7 @@ use crate::history::{self, History, PyHistory};
 use crate::layout::Layout;
 use crate::program::{Program, PyProgram};
 use crate::progress;
-use crate::record::PyRecord;
+use crate::record::{Origin, PyRecord};
 use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, SoloEnd, solo};
 use crate::team::Team;
@@ -39,6 +39,8 @@ struct Laid {
 #[derive(Debug)]
 pub(crate) struct PyPrepared {
     program: Arc<Program>,
+    /// The same, as the object that the garbage collector knows.
+    py_program: Py<PyProgram>,
     n_workers: usize,
     policy: FailurePolicy,
     history: Arc<Mutex<History>>,
@@ -131,8 +133,12 @@ impl PyPrepared {
         Ok(values)
     }
 
-    fn described(&self) -> (Arc<str>, usize) {
-        (Arc::clone(&self.strategy), self.n_workers)
+    fn origin(&self, py: Python<'_>) -> Origin {
+        Origin {
+            program: self.py_program.clone_ref(py),
+            strategy: Arc::clone(&self.strategy),
+            n_workers: self.n_workers,
+        }
     }
 
     /// Runs with one worker; what others may see of it is a counter.
@@ -150,14 +156,14 @@ impl PyPrepared {
             cell.follow(layout.n_nodes(), Weak::new());
         }
         let counter = watching.as_ref().map_or(&unwatched, |cell| &cell.n_finished);
-        let mut stamps = Vec::new();
         let started = clock().raw();
+        let mut stretch = Stretch { first: 0, started, finishes: Vec::new() };
         let end = {
             let mut caller = Caller::new(py, layout, &table)?;
             // SAFETY: nobody else knows the table.
             #[expect(unsafe_code, reason = "runs nodes, see call.rs")]
             unsafe {
-                solo(py, layout, &mut caller, &Alone(counter), started, &mut stamps)
+                solo(py, layout, &mut caller, &Alone(counter), &mut stretch)
             }
         };
         let mut failures = Vec::new();
@@ -178,6 +184,7 @@ impl PyPrepared {
                 let sharing = layout.new_sharing()?;
                 let run = Run::new(RunParts {
                     layout: Arc::clone(layout),
+                    program: self.py_program.clone_ref(py),
                     table,
                     sharing: Some(sharing),
                     team: Arc::new(Team::new()),
@@ -187,15 +194,15 @@ impl PyPrepared {
                     progress: watching,
                 });
                 let mut caller = Caller::new(py, layout, run.table())?;
-                let ending = run.go_on_from(py, &mut caller, end, stamps)?;
+                let ending = run.go_on_from(py, &mut caller, end, stretch)?;
                 return Ok((ending, Results::Shared(Arc::clone(&run))));
             }
         };
         let ended = clock().raw();
         if let Some(cell) = watching {
-            cell.end(stamps.len() as u32);
+            cell.end(stretch.finishes.len() as u32);
         }
-        let columns = Columns { started, ended, solo: stamps, spans: Vec::new(), outcomes };
+        let columns = Columns { started, ended, solo: vec![stretch], spans: Vec::new(), outcomes };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }
 
@@ -214,6 +221,7 @@ impl PyPrepared {
         let watching = progress::watching();
         let run = Run::new(RunParts {
             layout,
+            program: self.py_program.clone_ref(py),
             table,
             sharing: None,
             team: team.get().team(),
@@ -290,6 +298,7 @@ impl PyPrepared {
         let policy = if stops_on_failure { FailurePolicy::Stop } else { FailurePolicy::Continue };
         Self {
             program: Arc::clone(program.get().program()),
+            py_program: program.clone().unbind(),
             n_workers,
             policy,
             history: history.get().shared(),
@@ -326,7 +335,7 @@ impl PyPrepared {
         }
         if ending.failures.is_empty() {
             let (value, kept) = this.harvest(py, &layout, &results)?;
-            let record = PyRecord::new(layout, ending.columns, Some(value), kept, this.described());
+            let record = PyRecord::new(layout, ending.columns, Some(value), kept, this.origin(py));
             return new_result(this.result_class.bind(py), Bound::new(py, record)?.as_any());
         }
         let mut failures: Vec<(u32, Py<PyAny>)> = ending
@@ -338,15 +347,15 @@ impl PyPrepared {
             })
             .collect();
         failures.sort_by_key(|(node, _)| *node);
-        let record = PyRecord::new(layout, ending.columns, None, Vec::new(), this.described());
+        let record = PyRecord::new(layout, ending.columns, None, Vec::new(), this.origin(py));
         let result = new_result(this.result_class.bind(py), Bound::new(py, record)?.as_any())?;
         let error = this.to_exception.bind(py).call1((result, failures))?;
         Err(PyErr::from_value(error))
     }
 
     #[getter]
-    fn program(&self) -> PyProgram {
-        PyProgram::share(&self.program)
+    fn program(&self, py: Python<'_>) -> Py<PyProgram> {
+        self.py_program.clone_ref(py)
     }
 
     /// Name of the strategy.
@@ -368,12 +377,7 @@ impl PyPrepared {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for step in &self.program.steps {
-            visit.call(step)?;
-        }
-        for constant in &self.program.constants {
-            visit.call(constant)?;
-        }
+        visit.call(&self.py_program)?;
         if let Some(team) = &self.team {
             visit.call(team)?;
         }

@@ -7,6 +7,7 @@ use makespan_core::graph::{Graph, GraphError, NodeId};
 use makespan_core::optimize::hazard_edges;
 use makespan_core::predict::UNKNOWN_NS;
 use makespan_core::sched::Inputs;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use rustc_hash::FxHasher;
 
@@ -263,6 +264,10 @@ fn fingerprint(names: &Names) -> u64 {
 }
 
 /// A described workflow.
+///
+/// There is one of these for a program, and it alone shows the program's Python objects to the garbage
+/// collector: shown twice, they would look as if nobody else held them. Whatever else uses the program
+/// holds this object as well.
 #[pyclass(name = "Program", module = "makespan._core", frozen)]
 #[derive(Debug)]
 pub(crate) struct PyProgram(Arc<Program>);
@@ -270,10 +275,6 @@ pub(crate) struct PyProgram(Arc<Program>);
 impl PyProgram {
     pub(crate) fn new(program: Program) -> Self {
         Self(Arc::new(program))
-    }
-
-    pub(crate) fn share(program: &Arc<Program>) -> Self {
-        Self(Arc::clone(program))
     }
 
     pub(crate) fn program(&self) -> &Arc<Program> {
@@ -352,5 +353,16 @@ impl PyProgram {
     fn successors(&self, node: u32) -> BindResult<Vec<u32>> {
         let graph = self.0.graph()?;
         Ok(graph.successors(NodeId::new(node)).iter().map(|id| id.get()).collect())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let program = &self.0;
+        crate::recording::traverse(
+            &visit,
+            &program.steps,
+            &program.constants,
+            &program.nestings,
+            &program.parameters,
+        )
     }
 }

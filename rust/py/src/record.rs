@@ -21,6 +21,14 @@ type PyColumns<'py> = (
     Bound<'py, PyArray1<u8>>,
 );
 
+/// Where a record comes from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) program: Py<PyProgram>,
+    pub(crate) strategy: Arc<str>,
+    pub(crate) n_workers: usize,
+}
+
 /// What a run left behind.
 #[pyclass(name = "Record", module = "makespan._core", frozen)]
 #[derive(Debug)]
@@ -30,8 +38,7 @@ pub(crate) struct PyRecord {
     value: Option<Py<PyAny>>,
     /// Results of `keep=True` steps, by node id.
     kept: Vec<(u32, Py<PyAny>)>,
-    /// Name of the strategy, number of workers.
-    described: (Arc<str>, usize),
+    origin: Origin,
 }
 
 impl PyRecord {
@@ -40,9 +47,9 @@ impl PyRecord {
         columns: Columns,
         value: Option<Py<PyAny>>,
         kept: Vec<(u32, Py<PyAny>)>,
-        described: (Arc<str>, usize),
+        origin: Origin,
     ) -> Self {
-        Self { layout, columns, value, kept, described }
+        Self { layout, columns, value, kept, origin }
     }
 
     fn ns(&self, ticks: u64) -> i64 {
@@ -68,18 +75,18 @@ impl PyRecord {
     }
 
     #[getter]
-    fn program(&self) -> PyProgram {
-        PyProgram::share(&self.layout.program)
+    fn program(&self, py: Python<'_>) -> Py<PyProgram> {
+        self.origin.program.clone_ref(py)
     }
 
     #[getter]
     fn strategy(&self) -> &str {
-        &self.described.0
+        &self.origin.strategy
     }
 
     #[getter]
     fn workers(&self) -> usize {
-        self.described.1
+        self.origin.n_workers
     }
 
     /// Wall time of the run in nanoseconds.
@@ -153,6 +160,7 @@ impl PyRecord {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.origin.program)?;
         if let Some(value) = &self.value {
             visit.call(value)?;
         }

@@ -6,10 +6,10 @@ use makespan_core::graph::NodeId;
 use makespan_core::optimize::{EffectId, Touch};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyInt, PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::argument::{Arg, Nesting, Source};
+use crate::argument::{Arg, Nesting, Shape, Source};
 use crate::draft::Draft;
 use crate::handle::{PyHandle, Target};
 use crate::names::Names;
@@ -37,17 +37,6 @@ pub(crate) struct Parameter {
     pub(crate) default: Option<Py<PyAny>>,
     /// It has its value already: runs do not take it.
     pub(crate) is_bound: bool,
-}
-
-/// A call as it was made, and what it returned.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) node: u32,
-    pub(crate) step: Py<PyStep>,
-    pub(crate) args: Py<PyTuple>,
-    pub(crate) kwargs: Option<Py<PyDict>>,
-    /// A handle, or a tuple of them.
-    pub(crate) handle: Py<PyAny>,
 }
 
 /// Flags of a node.
@@ -88,8 +77,6 @@ pub(crate) struct Recording {
     pub(crate) after_named: Vec<(String, NodeId)>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) has_kept: bool,
-    /// The calls as they were made, where a builder keeps them for its serial run.
-    pub(crate) calls: Vec<Call>,
 }
 
 impl Recording {
@@ -112,7 +99,6 @@ impl Recording {
             after_named: Vec::new(),
             parameters: Vec::new(),
             has_kept: false,
-            calls: Vec::new(),
         }
     }
 
@@ -278,24 +264,40 @@ impl Recording {
                 })
                 .collect(),
             has_kept: self.has_kept,
-            calls: Vec::new(),
         }
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for step in &self.steps {
-            visit.call(step)?;
-        }
-        for constant in &self.constants {
-            visit.call(constant)?;
-        }
-        for call in &self.calls {
-            visit.call(&call.step)?;
-            visit.call(&call.args)?;
-            if let Some(kwargs) = &call.kwargs {
-                visit.call(kwargs)?;
-            }
-        }
-        Ok(())
+        traverse(visit, &self.steps, &self.constants, &self.nestings, &self.parameters)
     }
+}
+
+/// Shows what a recording, or the program made of it, holds to the garbage collector.
+pub(crate) fn traverse(
+    visit: &PyVisit<'_>,
+    steps: &[Py<PyStep>],
+    constants: &[Py<PyAny>],
+    nestings: &[Nesting],
+    parameters: &[Parameter],
+) -> Result<(), PyTraverseError> {
+    for step in steps {
+        visit.call(step)?;
+    }
+    for constant in constants {
+        visit.call(constant)?;
+    }
+    for nesting in nestings {
+        if let Some(keywords) = &nesting.keywords {
+            visit.call(keywords)?;
+        }
+        for rebuild in nesting.shapes.iter().flat_map(Shape::callables) {
+            visit.call(rebuild)?;
+        }
+    }
+    for parameter in parameters {
+        if let Some(default) = &parameter.default {
+            visit.call(default)?;
+        }
+    }
+    Ok(())
 }

@@ -11,16 +11,17 @@ use makespan_core::sched::{FailurePolicy, wake};
 use pyo3::prelude::*;
 
 use crate::baton::{Baton, Phase};
-use crate::board::{Board, CallerState, Failure, NodeEnd, Told};
+use crate::board::{Board, CallerState, Failure, NodeEnd};
 use crate::call::{Caller, Table};
 use crate::clock::clock;
-use crate::columns::{Columns, Outcomes, Span};
+use crate::columns::{Columns, Outcomes, Span, Stretch};
 use crate::context;
 use crate::detach::detached;
 use crate::error;
 use crate::layout::{Layout, Sharing};
+use crate::program::PyProgram;
 use crate::progress::ProgressCell;
-use crate::solo::{SoloEnd, solo};
+use crate::solo::{SoloEnd, signal_period_ticks, solo};
 use crate::team::Team;
 use crate::watcher::Watcher;
 
@@ -40,6 +41,9 @@ pub(crate) struct Ending {
 /// What a run is made of.
 pub(crate) struct RunParts {
     pub(crate) layout: Arc<Layout>,
+    /// Held for the garbage collector's eyes, also when the caller has left: see `PyProgram`.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(crate) program: Py<PyProgram>,
     pub(crate) table: Table,
     /// What sharing takes, where the layout does not have it.
     pub(crate) sharing: Option<Sharing>,
@@ -67,6 +71,16 @@ impl std::fmt::Debug for Run {
             .field("baton", &self.baton)
             .finish_non_exhaustive()
     }
+}
+
+/// How a worker leaves the loop.
+enum WorkEnd {
+    /// There is nothing for it now.
+    Idle,
+    /// The caller gave it up while its step ran.
+    GivenUp,
+    /// It is the caller, there is nothing to share, and the baton is its own again.
+    Solo(u32),
 }
 
 /// How a worker enters the loop.
@@ -141,7 +155,8 @@ impl Run {
                 };
                 let expected_ns = self.sharing().expected_ns[position as usize];
                 let mut board = self.lock();
-                let is_patient = n_ticks < wake::n_ticks_of_patience(expected_ns);
+                let n_handed_back = board.n_handed_back;
+                let is_patient = n_ticks < wake::n_ticks_of_patience(expected_ns, n_handed_back);
                 if is_patient || !self.share(&mut board, position, true) {
                     return Some(Watermark::Solo { position, n_ticks });
                 }
@@ -154,7 +169,10 @@ impl Run {
             return None;
         }
         let n_since = match last {
-            Watermark::Shared { n_dispatched: before } => n_dispatched - before,
+            // The scheduler may be another one than at the last look, and have dispatched less.
+            Watermark::Shared { n_dispatched: before } => {
+                n_dispatched.checked_sub(before).unwrap_or(n_dispatched)
+            }
             // The soloist has been in one node for a tick.
             Watermark::Solo { .. } => 0,
         };
@@ -181,12 +199,18 @@ impl Run {
     }
 
     /// Reports what a worker ended, if anything, and asks what it is to do next.
-    fn exchange(self: &Arc<Self>, ended: Option<(Span, NodeEnd)>, released: &mut Vec<u32>) -> Told {
+    fn exchange(
+        self: &Arc<Self>,
+        worker: u16,
+        ended: Option<(Span, NodeEnd)>,
+        released: &mut Vec<u32>,
+    ) -> Result<u32, WorkEnd> {
         let now = ended.as_ref().map_or_else(|| clock().raw(), |(span, _)| span.finish);
         let now_ns = clock().delta_as_nanos(self.parts.started, now);
+        let sharing = self.sharing();
         let mut board = self.lock();
         let n_idle = self.n_idle(&board);
-        let told = board.exchange(self.sharing(), now_ns, ended, n_idle, released);
+        let told = board.exchange(sharing, now_ns, ended, n_idle, released);
         if let (Some(progress), Some((n_finished, n_running))) = (&self.parts.progress, board.counts()) {
             progress.n_finished.store(n_finished as u32, Ordering::Relaxed);
             progress.n_running.store(n_running as u32, Ordering::Relaxed);
@@ -195,20 +219,31 @@ impl Run {
             self.caller_called.notify_one();
         }
         self.wake(&mut board, told.n_to_wake);
-        told
+        match told.next {
+            // Where nodes are known to last, sharing is not for nothing.
+            Some(position) if told.is_solo && worker == CALLER && !sharing.has_lasting => {
+                board.unshare();
+                self.baton.give_back(position);
+                Err(WorkEnd::Solo(position))
+            }
+            Some(position) => Ok(position),
+            None if told.is_given_up => Err(WorkEnd::GivenUp),
+            None => Err(WorkEnd::Idle),
+        }
     }
 
-    /// Runs nodes until there is none for this worker; false when the caller gave the worker up.
+    /// Runs nodes as the scheduler says, until it has none for this worker.
     fn work(
         self: &Arc<Self>,
         py: Python<'_>,
         caller: &mut Caller<'_, '_>,
         worker: u16,
         begin: Begin,
-    ) -> bool {
+    ) -> WorkEnd {
         let clock = clock();
         let mut released = Vec::new();
         let mut now = clock.raw();
+        let mut looked = now;
         let (mut next, mut ended) = match begin {
             Begin::Ask => (None, None),
             Begin::Run(position) => (Some(position), None),
@@ -218,16 +253,16 @@ impl Run {
             let position = if let Some(position) = next.take() {
                 position
             } else {
-                let told = self.exchange(ended.take(), &mut released);
+                let told = self.exchange(worker, ended.take(), &mut released);
                 for position in released.drain(..) {
                     // SAFETY: the scheduler releases a result once, when its last consumer is over.
                     #[expect(unsafe_code, reason = "slots are shared by protocol")]
                     let result = unsafe { self.table().take(position as usize) };
                     drop(result);
                 }
-                match told.next {
-                    Some(position) => position,
-                    None => return !told.is_given_up,
+                match told {
+                    Ok(position) => position,
+                    Err(end) => return end,
                 }
             };
             // SAFETY: the scheduler dispatched the node to this worker, so its parents are finished.
@@ -235,7 +270,14 @@ impl Run {
             let outcome = unsafe { caller.call(position as usize) };
             let finish = clock.raw();
             let span = Span { position, worker, start: now, finish };
-            ended = Some((span, node_end(py, outcome)));
+            let mut end = node_end(py, outcome);
+            if worker == CALLER && finish.wrapping_sub(looked) > signal_period_ticks() {
+                looked = finish;
+                if let Err(error) = py.check_signals() {
+                    end = NodeEnd::EndsTheProgram(error);
+                }
+            }
+            ended = Some((span, end));
             now = finish;
         }
     }
@@ -247,7 +289,7 @@ impl Run {
             None => None,
         };
         let mut caller = Caller::new(py, self.layout(), self.table())?;
-        Ok(self.work(py, &mut caller, worker, Begin::Ask))
+        Ok(!matches!(self.work(py, &mut caller, worker, Begin::Ask), WorkEnd::GivenUp))
     }
 
     /// The caller's part, from the first node to the end.
@@ -255,12 +297,27 @@ impl Run {
         let mut caller = Caller::new(py, self.layout(), self.table())?;
         let is_watched = self.sharing().needs_watcher && self.parts.team.n_members() > 0;
         let _watcher = is_watched.then(|| Watcher::start(self));
-        let mut stamps = Vec::new();
-        // SAFETY: the baton is new: this thread is the soloist.
+        let mut stretches = Vec::new();
+        let end = self.solo(py, &mut caller, 0, self.parts.started, &mut stretches);
+        self.go_on(py, &mut caller, end, stretches)
+    }
+
+    /// Runs nodes from `first` on as the soloist, which this thread is.
+    fn solo(
+        &self,
+        py: Python<'_>,
+        caller: &mut Caller<'_, '_>,
+        first: u32,
+        started: u64,
+        stretches: &mut Vec<Stretch>,
+    ) -> SoloEnd {
+        let mut stretch = Stretch { first, started, finishes: Vec::new() };
+        // SAFETY: the baton is this thread's: it is new, or was given back at `first`, before which all
+        // nodes are finished.
         #[expect(unsafe_code, reason = "runs nodes, see call.rs")]
-        let end =
-            unsafe { solo(py, self.layout(), &mut caller, &self.baton, self.parts.started, &mut stamps) };
-        self.go_on(py, &mut caller, end, stamps)
+        let end = unsafe { solo(py, self.layout(), caller, &self.baton, &mut stretch) };
+        stretches.push(stretch);
+        end
     }
 
     /// Goes on, without helpers, from where a solo that nobody could take over from ended.
@@ -269,12 +326,12 @@ impl Run {
         py: Python<'_>,
         caller: &mut Caller<'_, '_>,
         end: SoloEnd,
-        stamps: Vec<u64>,
+        stretch: Stretch,
     ) -> PyResult<Ending> {
-        for position in 0..(stamps.len() as u32).saturating_sub(1) {
+        for position in 0..(stretch.finishes.len() as u32).saturating_sub(1) {
             self.baton.step(position);
         }
-        self.go_on(py, caller, end, stamps)
+        self.go_on(py, caller, end, vec![stretch])
     }
 
     /// Goes on from where a solo ended.
@@ -282,51 +339,59 @@ impl Run {
         self: &Arc<Self>,
         py: Python<'_>,
         caller: &mut Caller<'_, '_>,
-        end: SoloEnd,
-        mut stamps: Vec<u64>,
+        mut end: SoloEnd,
+        mut stretches: Vec<Stretch>,
     ) -> PyResult<Ending> {
-        let mut begin = match end {
-            SoloEnd::Finished => return Ok(self.ending(stamps, Outcomes::AllFinished)),
-            SoloEnd::Interrupted { position, error } => {
-                if !self.baton.end(position) {
-                    // The watcher counts the node as running; it never starts.
-                    self.lock().never_started(position);
-                }
-                return Err(self.given_up(py, error));
-            }
-            SoloEnd::Lasting { position } => {
-                if self.share(&mut self.lock(), position, false) {
-                    Begin::Ask
-                } else {
-                    // The watcher took over just before: it counts the node as dispatched to the soloist.
-                    Begin::Run(position)
-                }
-            }
-            SoloEnd::Taken { position } => {
-                Begin::Report(self.last_span(&mut stamps, position), NodeEnd::Finished)
-            }
-            SoloEnd::Failed { position, error } => match node_end(py, Err(error)) {
-                NodeEnd::EndsTheProgram(error) if self.baton.end(position) => return Err(error),
-                NodeEnd::Failed(error)
-                    if self.parts.policy == FailurePolicy::Stop && self.baton.end(position) =>
-                {
-                    let mut ending = self.ending(stamps, Outcomes::FailedAt(position));
-                    ending.failures.push(Failure { position, error });
-                    return Ok(ending);
-                }
-                end => {
-                    // Somebody has taken over, or the rest is to go on: the scheduler takes it from here.
-                    self.share(&mut self.lock(), position, true);
-                    Begin::Report(self.last_span(&mut stamps, position), end)
-                }
-            },
-        };
         loop {
-            self.work(py, caller, CALLER, begin);
-            match self.wait(py) {
-                Err(error) => return Err(self.given_up(py, error)),
-                Ok(true) => break,
-                Ok(false) => begin = Begin::Ask,
+            let mut begin = match end {
+                SoloEnd::Finished => return Ok(self.ending(stretches, Outcomes::AllFinished)),
+                SoloEnd::Interrupted { position, error } => {
+                    if !self.baton.end(position) {
+                        // The watcher counts the node as running; it never starts.
+                        self.lock().never_started(position);
+                    }
+                    return Err(self.given_up(py, error));
+                }
+                SoloEnd::Lasting { position } => {
+                    if self.share(&mut self.lock(), position, false) {
+                        Begin::Ask
+                    } else {
+                        // The watcher took over just before: it counts the node as dispatched to the soloist.
+                        Begin::Run(position)
+                    }
+                }
+                SoloEnd::Taken { position } => {
+                    Begin::Report(last_span(&mut stretches, position), NodeEnd::Finished)
+                }
+                SoloEnd::Failed { position, error } => match node_end(py, Err(error)) {
+                    NodeEnd::EndsTheProgram(error) if self.baton.end(position) => return Err(error),
+                    NodeEnd::Failed(error)
+                        if self.parts.policy == FailurePolicy::Stop && self.baton.end(position) =>
+                    {
+                        let mut ending = self.ending(stretches, Outcomes::FailedAt(position));
+                        ending.failures.push(Failure { position, error });
+                        return Ok(ending);
+                    }
+                    end => {
+                        // Somebody has taken over, or the rest is to go on: the scheduler takes it from here.
+                        self.share(&mut self.lock(), position, true);
+                        Begin::Report(last_span(&mut stretches, position), end)
+                    }
+                },
+            };
+            let first = loop {
+                if let WorkEnd::Solo(position) = self.work(py, caller, CALLER, begin) {
+                    break Some(position);
+                }
+                match self.wait(py) {
+                    Err(error) => return Err(self.given_up(py, error)),
+                    Ok(true) => break None,
+                    Ok(false) => begin = Begin::Ask,
+                }
+            };
+            match first {
+                Some(position) => end = self.solo(py, caller, position, clock().raw(), &mut stretches),
+                None => break,
             }
         }
         let interruption = self.lock().interruption.take();
@@ -334,14 +399,7 @@ impl Run {
             return Err(self.given_up(py, error));
         }
         let outcomes = self.lock().outcomes(self.layout().n_nodes());
-        Ok(self.ending(stamps, outcomes))
-    }
-
-    /// Turns the soloist's last stamp into the span of its node, to be reported to the scheduler.
-    fn last_span(&self, stamps: &mut Vec<u64>, position: u32) -> Span {
-        let finish = stamps.pop().unwrap_or(self.parts.started);
-        let start = stamps.last().copied().unwrap_or(self.parts.started);
-        Span { position, worker: CALLER, start, finish }
+        Ok(self.ending(stretches, outcomes))
     }
 
     /// Waits until the run is over (true) or there is work for the caller (false).
@@ -391,13 +449,23 @@ impl Run {
         PyErr::from_value(value)
     }
 
-    fn ending(&self, solo: Vec<u64>, outcomes: Outcomes) -> Ending {
+    fn ending(&self, solo: Vec<Stretch>, outcomes: Outcomes) -> Ending {
         let ended = clock().raw();
         let mut board = self.lock();
         let spans = std::mem::take(&mut board.spans);
         let columns = Columns { started: self.parts.started, ended, solo, spans, outcomes };
         Ending { columns, failures: std::mem::take(&mut board.failures) }
     }
+}
+
+/// Turns the soloist's last stamp into the span of its node, to be reported to the scheduler.
+fn last_span(stretches: &mut [Stretch], position: u32) -> Span {
+    let Some(stretch) = stretches.last_mut() else {
+        unreachable!("a soloist that ended has a stretch");
+    };
+    let finish = stretch.finishes.pop().unwrap_or(stretch.started);
+    let start = stretch.finishes.last().copied().unwrap_or(stretch.started);
+    Span { position, worker: CALLER, start, finish }
 }
 
 fn node_end(py: Python<'_>, outcome: PyResult<()>) -> NodeEnd {

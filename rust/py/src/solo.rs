@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use crate::baton::Baton;
 use crate::call::Caller;
 use crate::clock::clock;
+use crate::columns::Stretch;
 use crate::layout::Layout;
 use crate::recording::flag;
 
@@ -56,7 +57,8 @@ pub(crate) enum SoloEnd {
     Taken { position: u32 },
 }
 
-fn signal_period_ticks() -> u64 {
+/// How many ticks a worker goes on without looking for signals.
+pub(crate) fn signal_period_ticks() -> u64 {
     static TICKS: OnceLock<u64> = OnceLock::new();
     *TICKS.get_or_init(|| {
         let ticks = 1_u64 << 32;
@@ -65,46 +67,45 @@ fn signal_period_ticks() -> u64 {
     })
 }
 
-/// Goes through the layout from position 0; `stamps` receives the finish of every node, in ticks.
+/// Goes through the layout from where `stretch` begins; it receives the finish of every node, in ticks.
 ///
 /// # Safety
-/// The caller of this function is the run's soloist, and `pace` is what others see of it.
+/// The caller of this function is the run's soloist, and `pace` is what others see of it; every node
+/// before the stretch is finished.
 #[expect(unsafe_code, reason = "calls nodes, see call.rs")]
 pub(crate) unsafe fn solo(
     py: Python<'_>,
     layout: &Layout,
     caller: &mut Caller<'_, '_>,
     pace: &impl Pace,
-    started: u64,
-    stamps: &mut Vec<u64>,
+    stretch: &mut Stretch,
 ) -> SoloEnd {
     let clock = clock();
     let period = signal_period_ticks();
-    let n_nodes = layout.n_nodes();
-    let mut looked = started;
-    stamps.reserve_exact(n_nodes);
-    for position in 0..n_nodes {
-        if layout.nodes[position].flags & flag::LASTING != 0 {
-            return SoloEnd::Lasting { position: position as u32 };
+    let n_nodes = layout.n_nodes() as u32;
+    let mut looked = stretch.started;
+    stretch.finishes.reserve_exact((n_nodes - stretch.first) as usize);
+    for position in stretch.first..n_nodes {
+        if layout.nodes[position as usize].flags & flag::LASTING != 0 {
+            return SoloEnd::Lasting { position };
         }
         // SAFETY: positions ascend and plan order is topological: the parents are finished, and the
         // soloist alone touches slots.
-        let outcome = unsafe { caller.call(position) };
+        let outcome = unsafe { caller.call(position as usize) };
         let now = clock.raw();
-        stamps.push(now);
-        let position_u32 = position as u32;
+        stretch.finishes.push(now);
         if let Err(error) = outcome {
-            return SoloEnd::Failed { position: position_u32, error };
+            return SoloEnd::Failed { position, error };
         }
-        if !pace.step(position_u32) {
-            return SoloEnd::Taken { position: position_u32 };
+        if !pace.step(position) {
+            return SoloEnd::Taken { position };
         }
         // SAFETY: the step was made, so this worker still is the soloist, and the node is finished.
-        unsafe { caller.release_last_uses(position) };
+        unsafe { caller.release_last_uses(position as usize) };
         if now.wrapping_sub(looked) > period {
             looked = now;
             if let Err(error) = py.check_signals() {
-                return SoloEnd::Interrupted { position: position_u32 + 1, error };
+                return SoloEnd::Interrupted { position: position + 1, error };
             }
         }
     }

@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::call;
 use crate::draft::{self, Draft};
 use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
@@ -226,7 +227,7 @@ impl PyStep {
         }
         let step = slf.get();
         step.refuse_handles(args, kwargs)?;
-        step.function.bind(slf.py()).call(args, kwargs)
+        call::unless_failed(step.function.bind(slf.py()).call(args, kwargs)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

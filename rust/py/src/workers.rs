@@ -1,7 +1,7 @@
 //! The team as Python sees it: threads made by `threading.Thread` whose target is a native loop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -14,7 +14,8 @@ use crate::team::Team;
 #[pyclass(name = "Team", module = "makespan._core", frozen)]
 #[derive(Debug)]
 pub(crate) struct PyTeam {
-    team: Arc<Team<Arc<Run>>>,
+    /// Replaced in a forked child, where the threads are not.
+    team: Mutex<Arc<Team<Arc<Run>>>>,
     /// Starts `n` threads whose target is `work`.
     start_threads: Py<PyAny>,
     n_numbered: AtomicU16,
@@ -22,12 +23,12 @@ pub(crate) struct PyTeam {
 
 impl PyTeam {
     pub(crate) fn team(&self) -> Arc<Team<Arc<Run>>> {
-        Arc::clone(&self.team)
+        Arc::clone(&self.team.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Starts threads until the team has `n_members`.
     pub(crate) fn recruit(slf: &Bound<'_, Self>, n_members: usize) -> PyResult<()> {
-        let team = &slf.get().team;
+        let team = slf.get().team();
         let n_missing = n_members.saturating_sub(team.n_members());
         if n_missing > 0 && team.enroll(n_missing) {
             let started = slf.get().start_threads.bind(slf.py()).call1((slf, n_missing));
@@ -44,13 +45,14 @@ impl PyTeam {
 impl PyTeam {
     #[new]
     fn new(start_threads: Py<PyAny>) -> Self {
-        Self { team: Arc::new(Team::new()), start_threads, n_numbered: AtomicU16::new(1) }
+        Self { team: Mutex::new(Arc::new(Team::new())), start_threads, n_numbered: AtomicU16::new(1) }
     }
 
     /// Wait for runs to help with, until the team is closed or a caller gives this thread up.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
         let worker = self.n_numbered.fetch_add(1, Ordering::Relaxed);
-        while let Some(run) = detached(py, || self.team.wait()) {
+        let team = self.team();
+        while let Some(run) = detached(py, || team.wait()) {
             if !run.help(py, worker)? {
                 break;
             }
@@ -60,12 +62,17 @@ impl PyTeam {
 
     /// Let the threads end; those inside a step end with it.
     fn close(&self) {
-        self.team.close();
+        self.team().close();
+    }
+
+    /// Begin again without members, in a forked child: the threads stayed in the parent.
+    fn restart(&self) {
+        *self.team.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Team::new());
     }
 
     #[getter]
     fn n_members(&self) -> usize {
-        self.team.n_members()
+        self.team().n_members()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

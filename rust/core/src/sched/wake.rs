@@ -49,10 +49,13 @@ pub fn n_to_wake_on_dispatch(expected_ns: u64, n_ready: usize, n_idle: usize) ->
 
 /// For how many ticks the soloist may stand in one node before a watcher takes over from it.
 ///
-/// One where nothing is known about the node: that is what the watcher is for. More where it is known to be short.
+/// One where nothing is known about the node: that is what the watcher is for. More where it is known to be short. And
+/// twice as many after each time that taking over led to nothing (`n_handed_back`), so that what it costs to set the
+/// scheduler up, which is linear in the graph, is paid a logarithmic number of times.
 #[must_use]
-pub fn n_ticks_of_patience(expected_ns: u64) -> u32 {
-    if expected_ns == UNKNOWN_NS { 1 } else { PATIENCE_TICKS }
+pub fn n_ticks_of_patience(expected_ns: u64, n_handed_back: u32) -> u32 {
+    let n_ticks = if expected_ns == UNKNOWN_NS { 1 } else { PATIENCE_TICKS };
+    n_ticks << n_handed_back.min(16)
 }
 
 /// How many idle workers a watcher wakes at a tick: none as long as nodes are being dispatched.
@@ -78,8 +81,10 @@ mod tests {
 
     #[test]
     fn test_patience_is_longer_where_the_node_is_known() {
-        assert_eq!(n_ticks_of_patience(UNKNOWN_NS), 1);
-        assert!(n_ticks_of_patience(50) > 1);
+        assert_eq!(n_ticks_of_patience(UNKNOWN_NS, 0), 1);
+        assert_eq!(n_ticks_of_patience(UNKNOWN_NS, 3), 8);
+        assert!(n_ticks_of_patience(50, 0) > 1);
+        assert!(n_ticks_of_patience(50, u32::MAX) > n_ticks_of_patience(50, 3));
     }
 
     #[test]
