@@ -120,10 +120,6 @@ def test_arguments_and_results_go_with_the_run(engine: ms.SequentialExecutionEng
 
     step = ms.step(look)
 
-    def body(x: Any) -> Any:
-        return step(make(), x), step([make(), {"x": x}], key) if False else step(make(), [x])
-
-    key = None
     if way == "built":
         built = ms.Workflow("built")
         x = built.parameter("x")
@@ -131,11 +127,11 @@ def test_arguments_and_results_go_with_the_run(engine: ms.SequentialExecutionEng
         run = engine.run(built, thing)
         del built, x
     else:
-        workflow = ms.workflow(lambda x: (step(make(), x), step(make(), x)))
+        workflow = ms.workflow()(lambda x: (step(make(), x), step(make(), x)))
         run = engine.prepare(workflow).run(thing) if way == "prepared" else engine.run(workflow, thing)
         del workflow
     assert len(refs) == 5
-    del run, thing, body
+    del run, thing
     assert wait_until(lambda: gone(refs))
 
 
@@ -198,7 +194,7 @@ def test_cycles_through_a_workflow_are_collected(engine: ms.SequentialExecutionE
 
     @ms.workflow
     def body(fails: bool, extra: Any = holder) -> Any:
-        return [look(fails), [extra]] if fails else look(fails)
+        return look(fails), [extra, look(False)]
 
     prepared = engine.prepare(body)
     run = prepared.run(False)

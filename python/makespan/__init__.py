@@ -14,6 +14,7 @@ from makespan.builder import Workflow
 from makespan.engine import PreparedWorkflow, SequentialExecutionEngine, default_engine
 from makespan.exceptions import (
     ArgumentMismatchError,
+    ClosedEngineError,
     ConfigurationError,
     CycleError,
     ExecutionException,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILD_PROFILE",
     "ArgumentMismatchError",
+    "ClosedEngineError",
     "ConfigurationError",
     "CriticalPath",
     "CycleError",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from makespan import _core
 from makespan.containers import open_container
-from makespan.exceptions import WorkflowError
+from makespan.exceptions import ArgumentMismatchError, WorkflowError
 from makespan.step import Step, check_name, effect, unknown_option
 from makespan.step import step as make_step
+from makespan.workflow import is_serial
 
 if TYPE_CHECKING:
     import inspect
@@ -354,7 +355,7 @@ class Workflow:
 
         Raises
         ------
-        TypeError
+        ArgumentMismatchError
             The arguments do not fit the parameters.
 
         Examples
@@ -363,11 +364,15 @@ class Workflow:
         >>> ms.Workflow.sequence([abs]).serial(-1)
         1
         """
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
+        token = is_serial.set(True)
+        try:
+            return self._made_serially(self._bound(args, kwargs))
+        finally:
+            is_serial.reset(token)
+
+    def _made_serially(self, arguments: list[Any]) -> Any:
         values: dict[int, Any] = {
-            id(handle): bound.arguments[name]
-            for name, handle in zip(self._parameters, self._parameter_handles, strict=True)
+            id(handle): value for handle, value in zip(self._parameter_handles, arguments, strict=True)
         }
         program = self._finished()
         place = {node: at for at, node in enumerate(program.topological_order())}
@@ -385,6 +390,23 @@ class Workflow:
             outputs: Any = self._outputs[0] if len(self._outputs) == 1 else tuple(self._outputs)
             return self._filled(outputs, values)
         return _one_or_tuple([values[id(handle)] for handle in self._sink_handles(program)])
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Put the arguments of a run in the order of the parameters."""
+        if len(args) > len(self._parameters):
+            reason = f"takes {len(self._parameters)} arguments, {len(args)} were given"
+            raise ArgumentMismatchError(self.name, reason)
+        given = dict(zip(self._parameters, args, strict=False))
+        for key, value in kwargs.items():
+            if key in given:
+                raise ArgumentMismatchError(self.name, f"multiple values for argument '{key}'")
+            if key not in self._parameters:
+                raise ArgumentMismatchError(self.name, f"unexpected keyword argument '{key}'")
+            given[key] = value
+        for name, default in self._parameters.items():
+            if name not in given and not default:
+                raise ArgumentMismatchError(self.name, f"missing a required argument: '{name}'")
+        return [given[name] if name in given else default[0] for name, default in self._parameters.items()]
 
     def _sink_handles(self, program: _core.Program) -> list[Any]:
         sinks = set(program.sinks())
@@ -428,7 +450,7 @@ class Workflow:
         return self._program
 
     def _output_tree(self) -> Any:
-        return _one_or_tuple(self._outputs) if self._outputs else None
+        return (_one_or_tuple(self._outputs),) if self._outputs else None
 
     def _step_of(self, function: Callable[..., Any]) -> Step[..., Any]:
         """Return the step that stands for a plain callable in this workflow."""

@@ -58,7 +58,7 @@ class Settings(NamedTuple):
         Settings(strategy='optimized', workers=None)
         """
         workers = environment.get("MAKESPAN_WORKERS", "")
-        if workers and not (workers.isascii() and workers.isdigit() and 1 <= int(workers) <= WORKERS_MAX):
+        if workers and not (workers.isascii() and workers.isdigit() and 1 <= int(workers[:9]) <= WORKERS_MAX):
             raise ConfigurationError("MAKESPAN_WORKERS", workers, f"a whole number from 1 to {WORKERS_MAX}")
         strategy = environment.get("MAKESPAN_STRATEGY") or cls._field_defaults["strategy"]
         return cls(strategy=strategy, workers=int(workers) if workers else None)

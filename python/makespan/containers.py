@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,11 +38,16 @@ def open_container(value: Any) -> tuple[Callable[..., Any], list[Any]] | None:
     fields = getattr(cls, "__dataclass_fields__", None)
     if fields is None or isinstance(value, type):
         return None
-    names = [name for name in fields if name in getattr(value, "__dict__", ()) or _has_slot(value, name)]
+    names = [name for name in fields if _is_stored(value, name)]
     return functools.partial(_rebuilt, value, names), [object.__getattribute__(value, name) for name in names]
 
 
-def _has_slot(value: Any, name: str) -> bool:
+def _is_stored(value: Any, name: str) -> bool:
+    """Tell whether the instance itself has the field, in its dict or in a slot that is set."""
+    if name in getattr(value, "__dict__", ()):
+        return True
+    if not isinstance(getattr(type(value), name, None), types.MemberDescriptorType):
+        return False
     try:
         object.__getattribute__(value, name)
     except AttributeError:

@@ -8,17 +8,16 @@ import weakref
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from makespan import _core, strategies
+from makespan.abc import Strategy
 from makespan.builder import Workflow
 from makespan.config import WORKERS_MAX, Settings
-from makespan.exceptions import ConfigurationError, ExecutionException
+from makespan.exceptions import ClosedEngineError, ConfigurationError
 from makespan.executors.threads import WorkerThreads
 from makespan.result import RunResult, to_exception
 from makespan.workflow import WorkflowFunction
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from makespan.abc import Strategy
 
 __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
 
@@ -136,7 +135,10 @@ class SequentialExecutionEngine:
             workers = _core.usable_cores()
         if not _is_n_workers(workers):
             raise ConfigurationError("workers", workers, f"a whole number from 1 to {WORKERS_MAX}")
-        self._strategy: Strategy = strategies.get(strategy) if isinstance(strategy, str) else strategy
+        chosen = strategies.get(strategy) if isinstance(strategy, str) else strategy
+        if isinstance(chosen, type) or not isinstance(chosen, Strategy):
+            raise ConfigurationError("strategy", strategy, f"a strategy, or one of {', '.join(strategies.names())}")
+        self._strategy: Strategy = chosen
         self._workers = workers
         self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
         self._helpers = WorkerThreads("makespan")
@@ -178,7 +180,7 @@ class SequentialExecutionEngine:
         ------
         RunFailedError
             One step or several failed.
-        ExecutionException
+        ClosedEngineError
             The engine is closed.
 
         Examples
@@ -271,8 +273,7 @@ class SequentialExecutionEngine:
 
     def _prepared(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
         if self._is_closed:
-            message = "this engine is closed; make another one"
-            raise ExecutionException(message)
+            raise ClosedEngineError
         history = self._histories.get(workflow)
         if history is None:
             history = self._histories.setdefault(workflow, _core.History())
@@ -282,7 +283,8 @@ class SequentialExecutionEngine:
             n_workers=self._workers,
             stops_on_failure=options.stop_on_failure,
             history=history,
-            team=self._helpers.team if options.executor == "threads" and self._workers > 1 else None,
+            team=self._helpers.team,
+            is_shared=options.executor == "threads" and self._workers > 1,
             result_class=RunResult,
             to_exception=to_exception,
             strategy=self._strategy.name,
@@ -292,7 +294,7 @@ class SequentialExecutionEngine:
     def close(self) -> None:
         """Let the worker threads end and wait for them; again has no effect.
 
-        Workflows that this engine prepared can still be run, on the calling thread alone.
+        Nothing more starts on this engine, prepared workflows included; runs under way go on to their end.
 
         Examples
         --------

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentMismatchError",
+    "ClosedEngineError",
     "ConfigurationError",
     "CycleError",
     "ExecutionException",
@@ -393,6 +394,15 @@ class SchedulerError(ExecutionException):
 
     def __str__(self) -> str:
         return f"event {self.event!r} cannot happen to node {self.path}, which is {self.state}"
+
+
+class ClosedEngineError(ExecutionException):
+    """The engine is closed: it runs nothing more."""
+
+    code = "closed_engine"
+
+    def __str__(self) -> str:
+        return "this engine is closed and runs nothing more; make another one"
 
 
 class InternalError(ExecutionException):

@@ -314,8 +314,7 @@ def _make(
         raise ConfigurationError("function", function, "a function; this is a step already, see with_options")
     if not callable(function):
         raise ConfigurationError("function", function, "a callable")
-    code = getattr(function, "__code__", None)
-    if code is not None and code.co_flags & _CO_ASYNC:
+    if _is_async(function):
         raise ConfigurationError("function", function, "a function that is not async: no executor runs those yet")
     _check_options(options, is_effect=is_effect)
     name = options.get("name") or name_of(function)
@@ -328,7 +327,7 @@ def _make(
         declared="anything" if is_effect else _declared(options.get("reads", ()), options.get("writes", ())),
         duration_ns=None if duration is None else round(duration * 1e9),
         n_outputs=outputs,
-        pick=_GET if outputs else None,
+        pick=_PICK if outputs else None,
         is_kept=options.get("keep", False),
     )
     functools.update_wrapper(made, function)
@@ -351,7 +350,7 @@ def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
     if duration is not None and not (isinstance(duration, int | float) and 0 <= duration < 1e9):
         raise ConfigurationError("duration", duration, "seconds, not negative")
     outputs = options.get("outputs")
-    if outputs is not None and (not isinstance(outputs, int) or outputs < 1):
+    if outputs is not None and (not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1):
         raise ConfigurationError("outputs", outputs, "the number of results, at least 1")
     if not isinstance(options.get("keep", False), bool):
         raise ConfigurationError("keep", options["keep"], "True or False")
@@ -440,9 +439,30 @@ def _arity(function: Callable[..., Any]) -> _Arity | None:
 
 
 # Its arity is given, since reading that of a builtin imports `inspect`, a third of the time of `import makespan`.
+def _is_async(function: Any) -> bool:
+    """Tell whether a call returns something to be awaited."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    for called in (function, getattr(function, "__func__", None), vars(type(function)).get("__call__")):
+        code = getattr(called, "__code__", None)
+        if code is not None and code.co_flags & _CO_ASYNC:
+            return True
+    return False
+
+
+def _picked(results: Sequence[Any], idx: int, n_outputs: int) -> Any:
+    """Take one of the results of a step with several outputs, which must be as many as it said."""
+    if len(results) != n_outputs:
+        problem = "too many" if len(results) > n_outputs else "not enough"
+        message = f"{problem} values to unpack (expected {n_outputs}, got {len(results)})"
+        raise ValueError(message)
+    return results[idx]
+
+
 _GET: Step[..., Any] = _make(
     operator.getitem,
     {"name": "get"},
     is_effect=False,
     arity=_Arity(["container", "key"], 2, 0, [], [], has_var_positional=False, has_var_keyword=False),
 )
+_PICK: Step[..., Any] = _make(_picked, {"name": "get"}, is_effect=False)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from makespan import _core
-from makespan.exceptions import ConfigurationError
+from makespan.exceptions import ConfigurationError, WorkflowError
 from makespan.step import check_name, name_of, unknown_option
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ __all__ = ["WorkflowFunction", "workflow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+is_serial: ContextVar[bool] = ContextVar("makespan_is_serial", default=False)
+"""True inside ``serial()``, where workflows that are called are plain functions too."""
+
+
+_KINDS: dict[str, Literal["positional-only", "keyword-only"]] = {
+    "POSITIONAL_ONLY": "positional-only",
+    "KEYWORD_ONLY": "keyword-only",
+}
 
 
 class WorkflowFunction(Generic[P, R]):
@@ -52,6 +63,8 @@ class WorkflowFunction(Generic[P, R]):
         """Run on the default engine and return the value, or become part of the workflow that is described."""
         if _core.is_tracing():
             return _core.inline(self.name, self.function, args, kwargs)
+        if is_serial.get():
+            return self.function(*args, **kwargs)
         return self.run(*args, **kwargs).value
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:
@@ -138,7 +151,11 @@ class WorkflowFunction(Generic[P, R]):
         >>> constant.serial(3)
         3
         """
-        return self.function(*args, **kwargs)
+        token = is_serial.set(True)
+        try:
+            return self.function(*args, **kwargs)
+        finally:
+            is_serial.reset(token)
 
     def prepare(self, **values: object) -> PreparedWorkflow[R]:
         """Trace the body once, for many runs on the default engine.
@@ -188,7 +205,11 @@ class WorkflowFunction(Generic[P, R]):
 
         kind = inspect.Parameter
         parameters = inspect.signature(self.function).parameters
-        named = [p for p in parameters.values() if p.kind not in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD)]
+        named = list(parameters.values())
+        for p in named:
+            if p.kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD):
+                message = f"{self.name} takes any number of arguments ({p}): it can be run, but not prepared"
+                raise WorkflowError(message)
         known = [p.name for p in named]
         for key, value in values.items():
             if key not in known:
@@ -199,10 +220,9 @@ class WorkflowFunction(Generic[P, R]):
         for p in named:
             if p.name in values:
                 value = values[p.name]
-            elif p.default is kind.empty:
-                value = draft.parameter(p.name)
             else:
-                value = draft.parameter(p.name, p.default)
+                default = () if p.default is kind.empty else (p.default,)
+                value = draft.parameter(p.name, *default, kind=_KINDS.get(p.kind.name))
             if p.kind is kind.POSITIONAL_ONLY:
                 args.append(value)
             else:
@@ -258,6 +278,8 @@ def workflow(function: Callable[..., Any] | None = None, /, *, name: str | None 
 
 
 def _named_workflow(function: Callable[P, R], name: str | None) -> WorkflowFunction[P, R]:
+    if not callable(function):
+        raise ConfigurationError("function", function, "a function")
     code = getattr(function, "__code__", None)
     if code is not None and code.co_flags & (0x80 | 0x200 | 0x20):
         expected = "a plain function: a body only describes the workflow, so it has nothing to await or yield"

@@ -76,7 +76,7 @@ def new_step(*, pick: _core.Step | None = None) -> _core.Step:
     return _core.Step(
         function=max,
         name="max",
-        arity=Arity(["a", "b"], 2, 0, [], [], has_var_positional=False, has_var_keyword=False),
+        arity=Arity(["a", "b", "c"], 3, 1, [], [], has_var_positional=False, has_var_keyword=False),
         declared="anything",
         duration_ns=1_000,
         n_outputs=2 if pick else 0,
@@ -93,10 +93,11 @@ class Sample:
         self.parameter = self.draft.parameter("x", 3)
         self.first = self.draft.add(new_step(), (self.parameter, 1), None, None)
         self.second = self.draft.add(new_step(), (self.first, 2), None, self.first)
-        self.program = self.draft.finish(self.second, None)
+        self.program = self.draft.finish((self.second,), None)
         self.prepared = _core.Prepared(
             program=self.program,
             n_workers=2,
+            is_shared=True,
             stops_on_failure=True,
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
@@ -131,7 +132,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Draft.parameter": lambda: _core.Draft("demo").parameter("x"),
     "Draft.trace": lambda: _core.Draft("demo").trace(new_step(), (1, 2), None),
     "Draft.add": lambda: _core.Draft("demo").add(new_step(pick=new_step()), (1, 2), {}, None),
-    "Draft.finish": lambda: SAMPLE.draft.finish(SAMPLE.first, {"x": 1}),
+    "Draft.finish": lambda: SAMPLE.draft.finish((SAMPLE.first,), {"x": 1}),
     "Handle._path": lambda: SAMPLE.parameter._path,
     "Handle.__hash__": lambda: hash(SAMPLE.parameter),
     "Handle.__eq__": lambda: SAMPLE.parameter.__eq__(SAMPLE.parameter),

@@ -71,7 +71,8 @@ class WorkerThreads:
         []
         """
         self.team.close()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
+        if threading.current_thread() not in self._threads:
+            # A step that closes the engine it runs on ends together with its thread: nobody waits for itself.
+            for thread in self._threads:
                 thread.join(timeout)
         return [thread.name for thread in self._threads if thread.is_alive()]

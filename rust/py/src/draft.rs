@@ -13,7 +13,7 @@ use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
 use crate::names::Names;
 use crate::program::{Program, PyProgram};
-use crate::recording::{ComputedNames, Parameter, Recording, flag};
+use crate::recording::{ComputedNames, Parameter, ParameterKind, Recording, flag};
 use crate::scan::{self, Scan};
 use crate::step::{Declared, PyStep};
 
@@ -296,17 +296,25 @@ impl PyDraft {
     }
 
     /// Adds a parameter and returns its handle.
-    #[pyo3(signature = (name, *default))]
+    ///
+    /// `kind` is None, "positional-only" or "keyword-only".
+    #[pyo3(signature = (name, *default, kind = None))]
     fn parameter<'py>(
         &self,
         name: String,
         default: &Bound<'py, PyTuple>,
+        kind: Option<&str>,
     ) -> BindResult<Bound<'py, PyHandle>> {
         let py = default.py();
+        let kind = match kind {
+            None => ParameterKind::Any,
+            Some("positional-only") => ParameterKind::PositionalOnly,
+            Some(_) => ParameterKind::KeywordOnly,
+        };
         let default = default.get_item(0).ok().map(Bound::unbind);
         let idx = self.0.with_recording(|recording| {
             recording.names.parameters.push(name.clone());
-            recording.parameters.push(Parameter { name, default, is_bound: false });
+            recording.parameters.push(Parameter { name, default, kind });
             Ok(recording.parameters.len() as u32 - 1)
         })?;
         Ok(PyHandle::new(py, Arc::clone(&self.0), Target::Parameter(idx))?)
@@ -344,16 +352,18 @@ impl PyDraft {
         Ok(handle)
     }
 
-    /// Returns the program of what was added so far; without outputs all sinks are outputs.
+    /// Returns the program of what was added so far; `outputs` is a tuple of one, or none: all sinks.
     ///
     /// Parameters that are in `values` have their value already: runs do not take them.
     #[pyo3(signature = (outputs, values))]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
     fn finish(
         &self,
         py: Python<'_>,
-        outputs: Option<&Bound<'_, PyAny>>,
+        outputs: Option<(Bound<'_, PyAny>,)>,
         values: Option<&Bound<'_, PyDict>>,
     ) -> BindResult<PyProgram> {
+        let outputs = outputs.as_ref().map(|(outputs,)| outputs);
         let mut program = self.0.finish(py, outputs, true)?;
         for parameter in &mut program.parameters {
             let value = match values {
@@ -362,7 +372,7 @@ impl PyDraft {
             };
             if let Some(value) = value {
                 parameter.default = Some(value.unbind());
-                parameter.is_bound = true;
+                parameter.kind = ParameterKind::Bound;
             }
         }
         Ok(PyProgram::new(program))

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
+    pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
     pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
     pyo3::import_exception!(makespan.exceptions, InternalError);
@@ -40,6 +41,8 @@ pub(crate) enum BindError {
     ForeignHandle { step: String, handle: String },
     /// The arguments do not fit the signature of a step or of a prepared workflow.
     ArgumentMismatch { callee: String, reason: String },
+    /// The engine that prepared a workflow is closed.
+    ClosedEngine,
     /// The description of a workflow is wrong in another way.
     Workflow(String),
 }
@@ -88,6 +91,7 @@ impl From<BindError> for PyErr {
             BindError::ArgumentMismatch { callee, reason } => {
                 raise::ArgumentMismatchError::new_err((callee, reason))
             }
+            BindError::ClosedEngine => raise::ClosedEngineError::new_err(()),
             BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),
         }
     }

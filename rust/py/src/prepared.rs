@@ -22,6 +22,7 @@ use crate::layout::Layout;
 use crate::program::{Program, PyProgram};
 use crate::progress;
 use crate::record::{Origin, PyRecord};
+use crate::recording::{Parameter, ParameterKind};
 use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, SoloEnd, solo};
 use crate::team::Team;
@@ -44,14 +45,15 @@ pub(crate) struct PyPrepared {
     n_workers: usize,
     policy: FailurePolicy,
     history: Arc<Mutex<History>>,
-    /// There where the run may be shared.
-    team: Option<Py<PyTeam>>,
+    /// The engine's; it is asked for help where the run may be shared.
+    team: Py<PyTeam>,
+    is_shared: bool,
     /// `makespan.result.RunResult`, and the function that makes an exception of failures.
     result_class: Py<PyType>,
     to_exception: Py<PyAny>,
     laid: Mutex<Laid>,
-    /// Some parameter has its value already.
-    has_bound: bool,
+    /// Every parameter may be given by position.
+    is_plain: bool,
     strategy: Arc<str>,
 }
 
@@ -63,7 +65,7 @@ impl PyPrepared {
                 return Ok(Arc::clone(layout));
             }
         }
-        let layout = if self.team.is_some() {
+        let layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
             Layout::shared(py, &self.program, &expected_ns, self.n_workers)?
         } else {
@@ -83,19 +85,24 @@ impl PyPrepared {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> BindResult<Vec<Py<PyAny>>> {
         let parameters = &self.program.parameters;
-        if parameters.len() == args.len() && kwargs.is_none() && !self.has_bound {
+        if parameters.len() == args.len() && kwargs.is_none() && self.is_plain {
             return Ok(args.iter_borrowed().map(|value| value.to_owned().unbind()).collect());
         }
         let mismatch = |reason: String| BindError::ArgumentMismatch {
             callee: self.program.names.workflow.clone(),
             reason,
         };
-        let n_free = parameters.iter().filter(|parameter| !parameter.is_bound).count();
+        let is_positional = |parameter: &&Parameter| {
+            matches!(parameter.kind, ParameterKind::Any | ParameterKind::PositionalOnly)
+        };
+        let is_named =
+            |parameter: &Parameter| matches!(parameter.kind, ParameterKind::Any | ParameterKind::KeywordOnly);
+        let n_free = parameters.iter().filter(is_positional).count();
         if args.len() > n_free {
             let n_args = args.len();
             return Err(mismatch(match n_free {
-                0 => format!("every parameter has its value already, {n_args} more were given"),
-                n => format!("takes {n} arguments, {n_args} were given"),
+                0 => format!("takes no positional arguments, {n_args} were given"),
+                n => format!("takes {n} positional arguments, {n_args} were given"),
             }));
         }
         let mut n_used = 0;
@@ -103,11 +110,11 @@ impl PyPrepared {
         let mut values: Vec<Py<PyAny>> = Vec::with_capacity(parameters.len());
         for parameter in parameters {
             let named = match kwargs {
-                Some(kwargs) if !parameter.is_bound => kwargs.get_item(&parameter.name)?,
+                Some(kwargs) if is_named(parameter) => kwargs.get_item(&parameter.name)?,
                 Some(_) | None => None,
             };
             n_used += usize::from(named.is_some());
-            let given = if parameter.is_bound { None } else { positional.next() };
+            let given = if is_positional(&parameter) { positional.next() } else { None };
             if given.is_some() && named.is_some() {
                 return Err(mismatch(format!("multiple values for argument '{}'", parameter.name)));
             }
@@ -124,7 +131,7 @@ impl PyPrepared {
         }
         if let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() > n_used) {
             let is_known =
-                |name: &String| parameters.iter().any(|known| known.name == *name && !known.is_bound);
+                |name: &String| parameters.iter().any(|known| known.name == *name && is_named(known));
             let names = kwargs.keys().iter().map(|key| key.to_string());
             if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
                 return Err(mismatch(format!("unexpected keyword argument '{name}'")));
@@ -284,17 +291,19 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, stops_on_failure, history, team, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, history, team, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
+        is_shared: bool,
         stops_on_failure: bool,
         history: &Bound<'_, PyHistory>,
-        team: Option<Py<PyTeam>>,
+        team: Py<PyTeam>,
         result_class: Py<PyType>,
         to_exception: Py<PyAny>,
         strategy: &str,
     ) -> Self {
+        let parameters = &program.get().program().parameters;
         let policy = if stops_on_failure { FailurePolicy::Stop } else { FailurePolicy::Continue };
         Self {
             program: Arc::clone(program.get().program()),
@@ -303,10 +312,13 @@ impl PyPrepared {
             policy,
             history: history.get().shared(),
             team,
+            is_shared,
             result_class,
             to_exception,
             laid: Mutex::new(Laid { layout: None, is_stale: false }),
-            has_bound: program.get().program().parameters.iter().any(|parameter| parameter.is_bound),
+            is_plain: parameters.iter().all(|parameter| {
+                matches!(parameter.kind, ParameterKind::Any | ParameterKind::PositionalOnly)
+            }),
             strategy: strategy.into(),
         }
     }
@@ -320,17 +332,19 @@ impl PyPrepared {
     ) -> PyResult<Py<PyAny>> {
         let py = slf.py();
         let this = slf.get();
+        if this.team.get().is_closed() {
+            return Err(BindError::ClosedEngine.into());
+        }
         let parameters = this.bind(py, args, kwargs)?;
         let layout = this.layout(py)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
-        let (ending, results) = match &this.team {
-            Some(team) if layout.sharing.is_some() => {
-                this.run_shared(py, team.bind(py), Arc::clone(&layout), parameters)?
-            }
-            Some(_) | None => this.run_alone(py, &layout, parameters)?,
+        let (ending, results) = if this.is_shared && layout.sharing.is_some() {
+            this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters)?
+        } else {
+            this.run_alone(py, &layout, parameters)?
         };
-        if this.team.is_some() && history::lock(&this.history).learn(py, &layout, &ending.columns) {
+        if this.is_shared && history::lock(&this.history).learn(py, &layout, &ending.columns) {
             this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
         }
         if ending.failures.is_empty() {
@@ -378,9 +392,7 @@ impl PyPrepared {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.py_program)?;
-        if let Some(team) = &self.team {
-            visit.call(team)?;
-        }
+        visit.call(&self.team)?;
         visit.call(&self.to_exception)
     }
 }

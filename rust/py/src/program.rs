@@ -14,7 +14,7 @@ use rustc_hash::FxHasher;
 use crate::argument::{Arg, Nesting, Op, Shape};
 use crate::error::{BindError, BindResult};
 use crate::names::Names;
-use crate::recording::{Leaf, Parameter, Recording, flag};
+use crate::recording::{Leaf, Parameter, ParameterKind, Recording, flag};
 use crate::step::PyStep;
 
 /// What the workflow returns, in terms of its leaves.
@@ -303,7 +303,7 @@ impl PyProgram {
     /// Names of the parameters that a run takes.
     #[getter]
     fn parameters(&self) -> Vec<String> {
-        let free = self.0.parameters.iter().filter(|parameter| !parameter.is_bound);
+        let free = self.0.parameters.iter().filter(|parameter| parameter.kind != ParameterKind::Bound);
         free.map(|parameter| parameter.name.clone()).collect()
     }
 

@@ -30,13 +30,22 @@ pub(crate) struct ComputedNames {
     pub(crate) writes: Vec<String>,
 }
 
+/// How a parameter may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ParameterKind {
+    Any,
+    PositionalOnly,
+    KeywordOnly,
+    /// Not at all: it has its value already.
+    Bound,
+}
+
 /// A parameter of a workflow that is described by a builder or prepared.
 #[derive(Debug)]
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) default: Option<Py<PyAny>>,
-    /// It has its value already: runs do not take it.
-    pub(crate) is_bound: bool,
+    pub(crate) kind: ParameterKind,
 }
 
 /// Flags of a node.
@@ -260,7 +269,7 @@ impl Recording {
                 .map(|parameter| Parameter {
                     name: parameter.name.clone(),
                     default: parameter.default.as_ref().map(|default| default.clone_ref(py)),
-                    is_bound: parameter.is_bound,
+                    kind: parameter.kind,
                 })
                 .collect(),
             has_kept: self.has_kept,

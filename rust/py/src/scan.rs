@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
 use crate::argument::{Op, Shape};
 use crate::draft::Draft;
@@ -153,6 +153,17 @@ fn opened<'py>(
     if let Ok(dict) = value.cast_exact::<PyDict>() {
         return Ok(Some((Kind::Dict, dict.iter().flat_map(|(key, value)| [key, value]).collect())));
     }
+    if value.is_exact_instance_of::<PySet>() || value.is_exact_instance_of::<PyFrozenSet>() {
+        for item in value.try_iter()? {
+            if let Ok(handle) = item?.cast_exact::<PyHandle>() {
+                let path = handle.get().path();
+                return Err(BindError::Workflow(format!(
+                    "{path} stands in a set, where handles are not looked for: use a list"
+                )));
+            }
+        }
+        return Ok(None);
+    }
     if !is_record(value) {
         return Ok(None);
     }
@@ -183,5 +194,7 @@ pub(crate) fn may_hold_handles(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyList>()
         || value.is_exact_instance_of::<PyTuple>()
         || value.is_exact_instance_of::<PyDict>()
+        || value.is_exact_instance_of::<PySet>()
+        || value.is_exact_instance_of::<PyFrozenSet>()
         || is_record(value)
 }

@@ -99,7 +99,7 @@ pub(crate) struct PyStep {
     duration_ns: u64,
     /// With how many results a call is unpacked; 0: it is one.
     n_outputs: u32,
-    /// Takes one of the results, `(results, idx)`; there when `n_outputs` is not 0.
+    /// Takes one of the results, `(results, idx, n_outputs)`; there when `n_outputs` is not 0.
     pick: Option<Py<PyStep>>,
     is_kept: bool,
 }
@@ -151,7 +151,7 @@ impl PyStep {
         };
         let mut picked = Vec::with_capacity(step.n_outputs as usize);
         for idx in 0..step.n_outputs {
-            let args = (&handle, idx).into_pyobject(py)?;
+            let args = (&handle, idx, step.n_outputs).into_pyobject(py)?;
             picked.push(Self::record(pick.bind(py), draft, &args, None)?.1);
         }
         Ok((node, PyTuple::new(py, picked)?.into_any()))

@@ -1,6 +1,6 @@
 //! The team as Python sees it: threads made by `threading.Thread` whose target is a native loop.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -19,11 +19,16 @@ pub(crate) struct PyTeam {
     /// Starts `n` threads whose target is `work`.
     start_threads: Py<PyAny>,
     n_numbered: AtomicU16,
+    is_closed: AtomicBool,
 }
 
 impl PyTeam {
     pub(crate) fn team(&self) -> Arc<Team<Arc<Run>>> {
         Arc::clone(&self.team.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Starts threads until the team has `n_members`.
@@ -45,7 +50,12 @@ impl PyTeam {
 impl PyTeam {
     #[new]
     fn new(start_threads: Py<PyAny>) -> Self {
-        Self { team: Mutex::new(Arc::new(Team::new())), start_threads, n_numbered: AtomicU16::new(1) }
+        Self {
+            team: Mutex::new(Arc::new(Team::new())),
+            start_threads,
+            n_numbered: AtomicU16::new(1),
+            is_closed: AtomicBool::new(false),
+        }
     }
 
     /// Wait for runs to help with, until the team is closed or a caller gives this thread up.
@@ -60,8 +70,9 @@ impl PyTeam {
         Ok(())
     }
 
-    /// Let the threads end; those inside a step end with it.
+    /// Let the threads end; those inside a step end with it. No prepared workflow starts any more.
     fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.team().close();
     }
 
