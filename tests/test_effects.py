@@ -127,7 +127,7 @@ def test_names_may_be_computed_from_the_arguments() -> None:
 
 
 def test_computed_names_that_are_no_names_are_refused_when_described() -> None:
-    wrong = ms.step(abs, writes=lambda x: 3)
+    wrong = ms.step(abs, writes=lambda x: 3)  # type: ignore[arg-type, return-value]
     with pytest.raises(ms.ConfigurationError, match="writes"):
         ms.Workflow("demo").add(wrong, 1)
 

@@ -1,5 +1,6 @@
 """`DependencyGraph`: what it takes, what it refuses and how it says so."""
 
+import itertools
 import threading
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_cycle_is_named_in_order(edges: list[tuple[int, int]], cycle: tuple[int,
     with pytest.raises(ms.CycleError) as caught:
         ms.DependencyGraph.from_edges(4, *zip(*edges, strict=True))
     found = caught.value.cycle
-    assert all(step in edges for step in zip(found, found[1:], strict=False))
+    assert all(step in edges for step in itertools.pairwise(found))
     assert found[0] == found[-1]
     if cycle is not None:
         assert set(found) == set(cycle)

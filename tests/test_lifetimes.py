@@ -61,8 +61,7 @@ def test_result_is_dropped_when_its_last_consumer_has_finished(engine: ms.Sequen
         thing = produce()
         first = look(0, thing)
         second = look(first, [thing])
-        third = look(second)
-        return third
+        return look(second)
 
     for _ in range(3):
         refs.clear()
@@ -178,10 +177,8 @@ def test_failed_run_keeps_nothing_but_what_its_exception_holds(engine: ms.Sequen
     assert wait_until(lambda: gone(refs))
 
 
-@every_engine
-@pytest.mark.parametrize("kept", ["run", "prepared", "workflow", "step", "error"])
-def test_cycles_through_a_workflow_are_collected(engine: ms.SequentialExecutionEngine, kept: str) -> None:
-    """A step's closure holds what holds the step."""
+def made_cycle(engine: ms.SequentialExecutionEngine, kept: str) -> list["weakref.ref[Any]"]:
+    """Make a step whose closure holds what holds the step, and return what the cycle holds."""
     thing = Thing()
     refs = [weakref.ref(thing)]
     holder: list[Any] = [thing]
@@ -197,14 +194,23 @@ def test_cycles_through_a_workflow_are_collected(engine: ms.SequentialExecutionE
         return look(fails), [extra, look(False)]
 
     prepared = engine.prepare(body)
-    run = prepared.run(False)
-    try:
+    with pytest.raises(ms.RunFailedError) as caught:
         engine.run(body, True)
-    except ms.RunFailedError as error:
-        failed = error
-    held = {"run": run, "prepared": prepared, "workflow": body, "step": look, "error": failed}
+    held = {
+        "run": prepared.run(False),
+        "prepared": prepared,
+        "workflow": body,
+        "step": look,
+        "error": caught.value,
+    }
     holder.append(held[kept])
-    del prepared, run, body, look, failed, held, holder, thing
+    return refs
+
+
+@every_engine
+@pytest.mark.parametrize("kept", ["run", "prepared", "workflow", "step", "error"])
+def test_cycles_through_a_workflow_are_collected(engine: ms.SequentialExecutionEngine, kept: str) -> None:
+    refs = made_cycle(engine, kept)
     assert wait_until(lambda: gone(refs))
 
 
@@ -228,7 +234,7 @@ def test_garbage_collection_at_any_moment_does_no_harm(engine: ms.SequentialExec
         runs = [p.run(5) for p in prepared] + [engine.run(built, 5) for _ in range(2)]
         for held in (*prepared, built, runs):
             if hasattr(held, "__dict__"):
-                held.cycle = held  # type: ignore[union-attr]
+                held.cycle = held  # type: ignore[attr-defined]
         del prepared, built
         gc.collect()
         assert [run.value for run in runs] == [({"a": [5, 5]}, [5, [5, 5]])] * 2 + [[5]] * 2
@@ -295,7 +301,6 @@ def test_memory_is_flat_over_ten_thousand_runs(engine: ms.SequentialExecutionEng
             else:
                 with pytest.raises(ms.RunFailedError):
                     prepared.run(argument, fails=True)
-        del argument
 
     many(500)
     gc.collect()

@@ -158,8 +158,8 @@ def test_default_objects_are_those_of_the_body(engine: ms.SequentialExecutionEng
 @pytest.mark.usefixtures("nervous_interpreter")
 @every_engine
 def test_one_prepared_workflow_runs_from_many_threads_at_once(engine: ms.SequentialExecutionEngine) -> None:
-    slow = ms.step(lambda x, *more: (pause.wait(0.0001), x)[1], name="slow")
     pause = threading.Event()
+    slow = ms.step(lambda x, *more: (pause.wait(0.0001), x)[1], name="slow")
 
     @ms.workflow
     def body(x: int) -> Any:

@@ -489,9 +489,7 @@ def test_everything_the_traced_form_can_say_the_builder_can_say(engine: ms.Seque
     built.add(sweep)
     squares = built.each(add, [quotient, remainder, 5])
     picked = built.add(ms.get, squares, 2)
-    built.output(
-        {"nested": [quotient, (built.add(kept, a=picked, b=remainder),)], "seen": seen, "squares": squares}
-    )
+    built.output({"nested": [quotient, (built.add(kept, a=picked, b=remainder),)], "seen": seen, "squares": squares})
 
     def fresh(run: Callable[..., Any], *args: Any) -> Any:
         log.clear()
@@ -622,7 +620,7 @@ def test_after_of_something_else_is_refused(after: Any) -> None:
 
 def test_add_of_what_is_not_callable_is_refused() -> None:
     with pytest.raises(ms.ConfigurationError):
-        ms.Workflow("demo").add(3)  # type: ignore[arg-type]
+        ms.Workflow("demo").add(3)  # type: ignore[call-overload]
 
 
 def test_duplicate_parameter_is_refused() -> None:

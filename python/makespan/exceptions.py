@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+_N_SHOWN_MAX = 20
+
+
 class ExecutionException(Exception):  # noqa: N818 (the name that users asked for)
     """The root: everything that makespan raises is one of these."""
 
@@ -93,7 +96,11 @@ class CycleError(WorkflowError):
         super().__init__(self.cycle)
 
     def __str__(self) -> str:
-        return "these nodes wait for each other: " + " -> ".join(map(str, self.cycle))
+        shown = list(map(str, self.cycle))
+        if len(shown) > _N_SHOWN_MAX:
+            n_left_out = len(shown) - _N_SHOWN_MAX
+            shown[_N_SHOWN_MAX // 2 : -_N_SHOWN_MAX // 2] = [f"({n_left_out} more, see .cycle)"]
+        return "these nodes wait for each other: " + " -> ".join(shown)
 
 
 class UnknownNodeError(WorkflowError, LookupError):
@@ -369,6 +376,9 @@ class RunFailedError(ExecutionException, ExceptionGroup[StepFailedError]):
         'RunFailedError'
         """
         return RunFailedError(self.message, excs)
+
+    def __reduce__(self) -> tuple[type[RunFailedError], tuple[str, tuple[StepFailedError, ...]]]:
+        return type(self), (self.message, self.failures)
 
 
 class SchedulerError(ExecutionException):

@@ -49,6 +49,10 @@ class GraphCriticalPath:
         return self.latest_start - self.earliest_start
 
 
+_N_NODES_MAX = 1 << 30
+_ID_MAX = np.iinfo(np.int64).max
+
+
 class DependencyGraph:
     """An immutable directed graph without cycles; nodes are 0 to ``n_nodes - 1``.
 
@@ -62,6 +66,10 @@ class DependencyGraph:
     """
 
     _graph: _core.Graph
+
+    def __init__(self) -> None:
+        message = "a DependencyGraph is made of edges: DependencyGraph.from_edges(n_nodes, source, target)"
+        raise TypeError(message)
 
     @classmethod
     def from_edges(cls, n_nodes: SupportsIndex, source: ArrayLike, target: ArrayLike) -> DependencyGraph:
@@ -95,8 +103,9 @@ class DependencyGraph:
         >>> DependencyGraph.from_edges(2, [0], [1]).n_edges
         1
         """
-        if not isinstance(n_nodes, int | np.integer) or n_nodes < 0:
-            raise ValidationError("n_nodes", n_nodes, "a whole number that is not negative")
+        is_count = isinstance(n_nodes, int | np.integer) and not isinstance(n_nodes, bool)
+        if not is_count or not 0 <= int(n_nodes) <= _N_NODES_MAX:
+            raise ValidationError("n_nodes", n_nodes, f"a whole number from 0 to {_N_NODES_MAX}")
         graph = cls.__new__(cls)
         graph._graph = _core.Graph.from_edges(int(n_nodes), _ids(source, "source"), _ids(target, "target"))
         return graph
@@ -166,7 +175,10 @@ class DependencyGraph:
         >>> found.path.tolist(), found.slack.tolist()
         ([1, 2], [1.0, 0.0, 0.0])
         """
-        seconds = np.asarray(durations, dtype=np.float64)
+        try:
+            seconds = np.asarray(durations, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValidationError("durations", durations, "numbers") from None
         if seconds.shape != (self.n_nodes,):
             raise ValidationError("durations", seconds.shape, f"shape ({self.n_nodes},)")
         is_wrong = ~((seconds >= 0) & (seconds < 1e9))
@@ -185,4 +197,7 @@ def _ids(values: ArrayLike, argument: str) -> NDArray[np.int64]:
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
         raise ValidationError(argument, f"{array.dtype}, shape {array.shape}", "integers, shape (n_edges,)")
+    if array.dtype == np.uint64 and array.size and array.max() > _ID_MAX:
+        edge = int(np.argmax(array > _ID_MAX))
+        raise ValidationError(f"{argument}[{edge}]", int(array[edge]), "a node id")
     return np.ascontiguousarray(array, dtype=np.int64)

@@ -8,7 +8,9 @@ from repository import ROOT, source_files
 
 N_LINES_MAX = 600
 # Files that may be longer, each with the reason.
-LONGER_FILES: dict[str, str] = {}
+LONGER_FILES: dict[str, str] = {
+    "tests/test_workflow.py": "both ways to describe a workflow, told side by side",
+}
 
 
 def test_versions_agree() -> None:

@@ -265,6 +265,19 @@ impl<'a, 'py> Caller<'a, 'py> {
     }
 }
 
+// PyO3 declares this function as one that never unwinds, so that a thread which the interpreter ends inside
+// of it would abort the process; with this declaration the unwinding reaches `EndsHere`. Not needed from
+// CPython 3.14 on.
+#[expect(unsafe_code, reason = "a foreign function")]
+unsafe extern "C-unwind" {
+    fn PyObject_Vectorcall(
+        callable: *mut ffi::PyObject,
+        args: *const *mut ffi::PyObject,
+        n_args: usize,
+        keywords: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+}
+
 /// Calls through vectorcall; null with an error set when it raised.
 ///
 /// # Safety
@@ -280,7 +293,7 @@ unsafe fn vectorcall(
     let guard = EndsHere;
     // SAFETY: as the caller vouches.
     let result = unsafe {
-        ffi::PyObject_Vectorcall(callable, args, n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET, keywords)
+        PyObject_Vectorcall(callable, args, n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET, keywords)
     };
     std::mem::forget(guard);
     result

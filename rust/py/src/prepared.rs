@@ -101,8 +101,10 @@ impl PyPrepared {
         if args.len() > n_free {
             let n_args = args.len();
             return Err(mismatch(match n_free {
-                0 => format!("takes no positional arguments, {n_args} were given"),
-                n => format!("takes {n} positional arguments, {n_args} were given"),
+                0 if parameters.iter().any(|parameter| parameter.kind == ParameterKind::Bound) => {
+                    format!("every parameter has its value already, {n_args} more were given")
+                }
+                n => format!("takes {n} arguments, {n_args} were given"),
             }));
         }
         let mut n_used = 0;
