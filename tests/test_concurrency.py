@@ -110,7 +110,7 @@ def test_a_step_may_wait_for_what_a_later_one_gives() -> None:
         return waited, give(value)
 
     wait = ms.step(lambda: given.wait(TIMEOUT_S), name="wait")
-    give = ms.step(lambda _: given.set() or 0, name="give")  # type: ignore[func-returns-value]
+    give = ms.step(lambda _: (given.set(), 0)[1], name="give")  # type: ignore[func-returns-value]
     with ms.SequentialExecutionEngine(workers=2) as engine:
         for _ in range(5):
             given.clear()
@@ -249,7 +249,7 @@ def test_engine_may_be_closed_while_others_run_on_it() -> None:
     def body() -> Any:
         return [hold(), tiny()]
 
-    hold = ms.step(lambda: (inside.set(), release.wait(TIMEOUT_S))[1], name="hold")
+    hold = ms.step(lambda: (inside.set(), release.wait(TIMEOUT_S))[1], name="hold")  # type: ignore[func-returns-value]
     engine = ms.SequentialExecutionEngine(workers=2)
     running = threading.Thread(target=lambda: values.append(engine.run(body).value), daemon=True)
     running.start()
