@@ -185,7 +185,8 @@ def test_threads_are_started_only_when_there_is_something_to_share() -> None:
         assert threading.active_count() == before
         engine.run(squares, 1)
         assert threading.active_count() == before
-        engine.run(squares, 3)
+        # Three nodes, of which nobody knows how long they take: two helpers are all that could be of use.
+        engine.run(ms.workflow()(lambda: [ms.step(abs)(x) for x in range(3)]))
         assert threading.active_count() <= before + 2
 
 
@@ -365,20 +366,43 @@ def test_process_ends_although_a_helper_is_inside_a_step() -> None:
     assert answer.returncode == 5, answer.stderr
 
 
+# Dropped late, so that the interpreter takes long to end: threads that come back meanwhile are ended by force.
+LAST = """
+import builtins, threading, time
+import makespan as ms
+class Last:
+    def __del__(self, sleep=time.sleep): sleep(0.5)
+builtins.last = Last()
+"""
+
+
 def test_helper_that_comes_back_while_the_interpreter_ends_does_no_harm() -> None:
-    """The interpreter ends such threads by force, wherever they are."""
-    code = (
-        "import builtins, makespan as ms, threading, time\n"
-        "class Last:\n"
-        "    def __del__(self, sleep=time.sleep): sleep(0.6)\n"
-        "builtins.last = Last()\n"  # dropped late: the interpreter takes long to end
-        "e = ms.SequentialExecutionEngine(workers=2); inside = threading.Event()\n"
-        "def step():\n"
-        "    if threading.current_thread() is not threading.main_thread():\n"
-        "        inside.set(); time.sleep(0.3); return\n"
-        "    inside.wait(); raise SystemExit(5)\n"
-        "wf = ms.Workflow('w'); [wf.add(ms.step(step)) for _ in range(2)]\n"
-        "e.run(wf)\n"
-    )
-    answer = python(code)
+    code = """
+engine, inside = ms.SequentialExecutionEngine(workers=2), threading.Event()
+def step():
+    if threading.current_thread() is not threading.main_thread():
+        inside.set(); time.sleep(0.2); return
+    inside.wait(); raise SystemExit(5)
+wf = ms.Workflow("demo")
+for _ in range(2): wf.add(ms.step(step))
+engine.run(wf)
+"""
+    answer = python(LAST + code)
+    assert (answer.returncode, answer.stderr) == (5, "")
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "optimized"])
+@pytest.mark.parametrize("step", ["abs", "lambda x: x", "lambda x: time.sleep(0.001) or x"])
+def test_interpreter_may_end_while_other_threads_run_workflows(strategy: str, step: str) -> None:
+    code = f"""
+engine, step, started = ms.SequentialExecutionEngine({strategy!r}, 3), ms.step({step}), threading.Event()
+wf = ms.Workflow("demo")
+wf.output([wf.add(step, wf.add(step, at)) for at in range(200)])
+prepared = engine.prepare(wf)
+def run():
+    while True: prepared.run(); started.set()
+for _ in range(2): threading.Thread(target=run, daemon=True).start()
+started.wait(); raise SystemExit(5)
+"""
+    answer = python(LAST + code)
     assert (answer.returncode, answer.stderr) == (5, "")

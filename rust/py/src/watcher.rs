@@ -43,18 +43,19 @@ impl Drop for Watcher {
 fn watch(stop: &Stop, run: &Weak<Run>) {
     let tick = Duration::from_nanos(TICK_NS);
     let mut watermark = Watermark::Solo { position: u32::MAX, n_ticks: 0 };
+    let mut is_over = stop.is_over.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let is_over = stop.is_over.lock().unwrap_or_else(PoisonError::into_inner);
-        let (is_over, _) = stop
+        is_over = stop
             .told
             .wait_timeout_while(is_over, tick, |is_over| !*is_over)
-            .unwrap_or_else(PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
         if *is_over {
             return;
         }
-        drop(is_over);
-        let Some(run) = run.upgrade() else { return };
-        match run.on_tick(watermark) {
+        // The lock is held during the look, so that whoever ends the watch, and owns the run, waits for it:
+        // this thread, which is not attached, is never the last to let go of the run's Python objects.
+        match run.upgrade().and_then(|run| run.on_tick(watermark)) {
             Some(next) => watermark = next,
             None => return,
         }
