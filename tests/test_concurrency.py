@@ -74,9 +74,7 @@ def test_blocking_steps_anywhere_in_a_long_chain(n: int, place: str) -> None:
         return value
 
     with ms.SequentialExecutionEngine(workers=n) as engine:
-        prepared = engine.prepare(body)
-        for _ in range(5):
-            runs_in_time(prepared.run)
+        runs_in_time(lambda: engine.run(body))
 
 
 def test_blocking_steps_beside_a_long_chain() -> None:
@@ -94,9 +92,7 @@ def test_blocking_steps_beside_a_long_chain() -> None:
         return [value, waiting]
 
     with ms.SequentialExecutionEngine(workers=3) as engine:
-        prepared = engine.prepare(body)
-        for _ in range(5):
-            runs_in_time(prepared.run)
+        runs_in_time(lambda: engine.run(body))
 
 
 def test_a_step_may_wait_for_what_a_later_one_gives() -> None:
@@ -129,8 +125,7 @@ def test_layers_of_blocking_steps() -> None:
         return layer
 
     with ms.SequentialExecutionEngine(workers=4) as engine:
-        for _ in range(3):
-            runs_in_time(lambda: engine.run(body))
+        runs_in_time(lambda: engine.run(body))
 
 
 def test_more_steps_than_workers_meet_in_turn() -> None:
@@ -172,6 +167,31 @@ def test_a_step_that_runs_a_workflow_is_helped() -> None:
         outer = ms.Workflow("outer")
         outer.output(outer.add(ms.step(lambda: engine.run(inner).value, name="run inside")))
         assert sorted(runs_in_time(lambda: engine.run(outer)).value) == [0, 1]
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n_tiny", [0, 500])
+def test_blocking_steps_meet_run_after_run(n: int, n_tiny: int) -> None:
+    """Now durations are known, and helpers may still be on their way back from the run before."""
+    meet = meeting(n)
+
+    @ms.workflow
+    def body() -> Any:
+        value: Any = None
+        for _ in range(n_tiny):
+            value = tiny(value)
+        return [meet() for _ in range(n)], value
+
+    with ms.SequentialExecutionEngine(workers=n) as engine:
+        prepared = engine.prepare(body)
+
+        def many() -> int:
+            for _ in range(300):
+                run = prepared.run()
+                assert len(set(run.nodes.worker.tolist())) > 1
+            return 300
+
+        assert runs_in_time(many) == 300
 
 
 def test_the_sequential_strategy_stays_on_the_calling_thread() -> None:

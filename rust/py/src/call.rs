@@ -276,6 +276,28 @@ unsafe extern "C-unwind" {
         n_args: usize,
         keywords: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject;
+
+    fn PyObject_Call(
+        callable: *mut ffi::PyObject,
+        args: *mut ffi::PyObject,
+        keywords: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+}
+
+/// Calls a user's function from native code that is not a run loop; see `EndsHere`.
+#[expect(unsafe_code, reason = "PyO3's own call does not let a thread end inside of it")]
+pub(crate) fn call<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let keywords = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    let guard = EndsHere;
+    // SAFETY: the objects are borrowed for the call; it returns a new reference or null with an error set.
+    let result = unsafe { PyObject_Call(callable.as_ptr(), args.as_ptr(), keywords) };
+    std::mem::forget(guard);
+    // SAFETY: as above.
+    unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
 }
 
 /// Calls through vectorcall; null with an error set when it raised.

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::argument::{Nesting, Shape};
+use crate::call;
 use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
 use crate::names::Names;
@@ -279,7 +280,7 @@ fn computed_names(
     args: &Bound<'_, PyTuple>,
     kwargs: Option<&Bound<'_, PyDict>>,
 ) -> BindResult<ComputedNames> {
-    let (reads, writes) = function.bind(args.py()).call(args, kwargs)?.extract()?;
+    let (reads, writes) = call::call(function.bind(args.py()), args, kwargs)?.extract()?;
     Ok(ComputedNames { reads, writes })
 }
 
@@ -331,7 +332,7 @@ impl PyDraft {
     ) -> BindResult<PyProgram> {
         let outputs = {
             let _current = make_current(Some(Arc::clone(&self.0)));
-            body.call(args, kwargs)?
+            call::call(body, args, kwargs)?
         };
         Ok(PyProgram::new(self.0.finish(py, Some(&outputs), false)?))
     }
@@ -438,10 +439,10 @@ pub(crate) fn inline<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> BindResult<Bound<'py, PyAny>> {
     let Some(draft) = current() else {
-        return Ok(body.call(args, kwargs)?);
+        return Ok(call::call(body, args, kwargs)?);
     };
     let scope = draft.with_recording(|recording| Ok(recording.names.enter_scope(name)))?;
-    let value = body.call(args, kwargs);
+    let value = call::call(body, args, kwargs);
     draft.with_recording(|recording| {
         recording.names.leave_scope(scope);
         Ok(())

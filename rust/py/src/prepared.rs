@@ -223,7 +223,7 @@ impl PyPrepared {
         layout: Arc<Layout>,
         parameters: Vec<Py<PyAny>>,
     ) -> PyResult<(Ending, Results)> {
-        PyTeam::recruit(team, self.n_workers - 1)?;
+        PyTeam::recruit(team, self.n_workers.min(layout.n_nodes()) - 1)?;
         let context = context::copy_of_current(py)?;
         let _entered = context::enter_copy_of(context.bind(py))?;
         let table = Table::new(layout.n_nodes(), parameters);

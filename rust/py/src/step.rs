@@ -227,7 +227,7 @@ impl PyStep {
         }
         let step = slf.get();
         step.refuse_handles(args, kwargs)?;
-        call::unless_failed(step.function.bind(slf.py()).call(args, kwargs)?)
+        call::unless_failed(call::call(step.function.bind(slf.py()), args, kwargs)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::call;
 use crate::detach::detached;
 use crate::run::Run;
 use crate::team::Team;
@@ -36,7 +37,11 @@ impl PyTeam {
         let team = slf.get().team();
         let n_missing = n_members.saturating_sub(team.n_members());
         if n_missing > 0 && team.enroll(n_missing) {
-            let started = slf.get().start_threads.bind(slf.py()).call1((slf, n_missing));
+            let started = call::call(
+                slf.get().start_threads.bind(slf.py()),
+                &(slf, n_missing).into_pyobject(slf.py())?,
+                None,
+            );
             if let Err(error) = started {
                 team.dismiss(n_missing);
                 return Err(error);
