@@ -169,31 +169,6 @@ def test_a_step_that_runs_a_workflow_is_helped() -> None:
         assert sorted(runs_in_time(lambda: engine.run(outer)).value) == [0, 1]
 
 
-@pytest.mark.parametrize("n", [2, 3])
-@pytest.mark.parametrize("n_tiny", [0, 500])
-def test_blocking_steps_meet_run_after_run(n: int, n_tiny: int) -> None:
-    """Now durations are known, and helpers may still be on their way back from the run before."""
-    meet = meeting(n)
-
-    @ms.workflow
-    def body() -> Any:
-        value: Any = None
-        for _ in range(n_tiny):
-            value = tiny(value)
-        return [meet() for _ in range(n)], value
-
-    with ms.SequentialExecutionEngine(workers=n) as engine:
-        prepared = engine.prepare(body)
-
-        def many() -> int:
-            for _ in range(300):
-                run = prepared.run()
-                assert len(set(run.nodes.worker.tolist())) > 1
-            return 300
-
-        assert runs_in_time(many) == 300
-
-
 def test_the_sequential_strategy_stays_on_the_calling_thread() -> None:
     idents: list[int] = []
     note = ms.step(lambda: idents.append(threading.get_ident()), duration=0.01)

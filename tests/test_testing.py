@@ -36,6 +36,11 @@ MAKERS: list[Callable[[], object]] = [
     lambda: ValueError("no", 3),
     lambda: np.array([1.0, np.nan]),
     lambda: {"a": np.zeros((2, 3), dtype=np.int8)},
+    lambda: np.array([1, "a", [2, None]], dtype=object),
+    lambda: {frozenset({1, "a"}), (2, 3)},
+    lambda: {math.nan, float("nan"), 1},
+    lambda: {math.nan: 1},
+    lambda: ExceptionGroup("two", [ValueError(1), TypeError()]),
     lambda: nest(100_000, "deep"),
 ]
 
@@ -63,6 +68,12 @@ def test_equal_values_are_the_same_without_identity(make: Callable[[], object]) 
         (np.array([1, 2]), np.array([1.0, 2.0]), "result"),
         (np.zeros((2, 3)), np.zeros((3, 2)), "result"),
         (np.array([0.0]), np.array([-0.0]), "result"),
+        (np.array([1, [2]], dtype=object), np.array([1, [3]], dtype=object), "result.tolist()[1][0]"),
+        ({1, 2}, {1, 3}, "result"),
+        ({1, 2}, {1}, "result"),
+        ({1, 2}, {True, 2}, "result{1}"),
+        ({1: "a"}, {True: "a"}, "result"),
+        (nest(10_000, 1), [1, 2], "result"),
         (nest(10_000, 1), nest(10_000, 2), "result" + "[0]" * 10_000),
     ],
 )
@@ -82,3 +93,17 @@ def test_value_that_contains_itself_is_compared_once() -> None:
     assert_same(left, right)
     right[0] = 2
     assert first_difference(left, right) == "result[0] is 1 (int), expected 2 (int)"
+
+
+class Silent:
+    """Has no text to show."""
+
+    def __repr__(self) -> str:
+        raise LookupError
+
+
+def test_difference_is_told_whatever_repr_does() -> None:
+    assert first_difference([Silent()], [Silent()]) is not None
+    assert "<Silent instance at" in str(first_difference(Silent(), 3))
+    # An integer this long has no decimal text by default.
+    assert first_difference(10**5000, 3) == "result is <repr raises ValueError> (int), expected 3 (int)"

@@ -4,6 +4,7 @@
 //! touch which slot when is the protocol of `baton.rs` and of the scheduler.
 
 use std::cell::UnsafeCell;
+use std::hint::black_box;
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
@@ -91,6 +92,7 @@ pub(crate) struct Caller<'a, 'py> {
     args: &'a [Arg],
     table: &'a Table,
     failed: &'py Bound<'py, PyType>,
+    vectorcall: Vectorcall,
     /// Arguments are gathered from index 1 on; the callee may use index 0.
     inline: [*mut ffi::PyObject; N_INLINE + 1],
     spilled: Vec<*mut ffi::PyObject>,
@@ -106,6 +108,7 @@ impl<'a, 'py> Caller<'a, 'py> {
             args: layout.args(),
             table,
             failed,
+            vectorcall: black_box(PyObject_Vectorcall),
             inline: [std::ptr::null_mut(); N_INLINE + 1],
             spilled: vec![std::ptr::null_mut(); n_spilled],
         })
@@ -177,7 +180,7 @@ impl<'a, 'py> Caller<'a, 'py> {
                 for (at, arg) in args.iter().enumerate() {
                     *buffer.add(at) = self.load(*arg);
                 }
-                vectorcall(node.callable, buffer, n_positional, keywords)
+                vectorcall(self.vectorcall, node.callable, buffer, n_positional, keywords)
             };
             if result.is_null() {
                 return Err(PyErr::fetch(self.py));
@@ -256,6 +259,7 @@ impl<'a, 'py> Caller<'a, 'py> {
         // SAFETY: `values` owns the arguments until the call is over.
         Ok(unsafe {
             vectorcall(
+                self.vectorcall,
                 callable,
                 pointers.as_mut_ptr().add(1),
                 values.len() - n_keywords,
@@ -265,9 +269,10 @@ impl<'a, 'py> Caller<'a, 'py> {
     }
 }
 
-// PyO3 declares this function as one that never unwinds, so that a thread which the interpreter ends inside
-// of it would abort the process; with this declaration the unwinding reaches `EndsHere`. Not needed from
-// CPython 3.14 on.
+// PyO3 declares these functions as ones that never unwind, so that a thread which the interpreter ends inside
+// of them would abort the process; with these declarations, and called through a pointer that the optimizer
+// cannot see through (it would believe PyO3's declaration), the unwinding reaches `EndsHere`. Not needed
+// from CPython 3.14 on.
 #[expect(unsafe_code, reason = "a foreign function")]
 unsafe extern "C-unwind" {
     fn PyObject_Vectorcall(
@@ -284,6 +289,18 @@ unsafe extern "C-unwind" {
     ) -> *mut ffi::PyObject;
 }
 
+type Vectorcall = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+type Call = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
 /// Calls a user's function from native code that is not a run loop; see `EndsHere`.
 #[expect(unsafe_code, reason = "PyO3's own call does not let a thread end inside of it")]
 pub(crate) fn call<'py>(
@@ -292,9 +309,10 @@ pub(crate) fn call<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let keywords = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    let function = black_box(PyObject_Call as Call);
     let guard = EndsHere;
     // SAFETY: the objects are borrowed for the call; it returns a new reference or null with an error set.
-    let result = unsafe { PyObject_Call(callable.as_ptr(), args.as_ptr(), keywords) };
+    let result = unsafe { function(callable.as_ptr(), args.as_ptr(), keywords) };
     std::mem::forget(guard);
     // SAFETY: as above.
     unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
@@ -307,6 +325,7 @@ pub(crate) fn call<'py>(
 #[inline]
 #[expect(unsafe_code, reason = "vectorcall has no safe form")]
 unsafe fn vectorcall(
+    function: Vectorcall,
     callable: *mut ffi::PyObject,
     args: *mut *mut ffi::PyObject,
     n_positional: usize,
@@ -314,9 +333,8 @@ unsafe fn vectorcall(
 ) -> *mut ffi::PyObject {
     let guard = EndsHere;
     // SAFETY: as the caller vouches.
-    let result = unsafe {
-        PyObject_Vectorcall(callable, args, n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET, keywords)
-    };
+    let result =
+        unsafe { function(callable, args, n_positional | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET, keywords) };
     std::mem::forget(guard);
     result
 }

@@ -223,7 +223,8 @@ impl PyPrepared {
         layout: Arc<Layout>,
         parameters: Vec<Py<PyAny>>,
     ) -> PyResult<(Ending, Results)> {
-        PyTeam::recruit(team, self.n_workers.min(layout.n_nodes()) - 1)?;
+        let n_helpers_max = self.n_workers - 1;
+        let _claim = PyTeam::claim(team, n_helpers_max.min(layout.n_nodes() - 1), n_helpers_max)?;
         let context = context::copy_of_current(py)?;
         let _entered = context::enter_copy_of(context.bind(py))?;
         let table = Table::new(layout.n_nodes(), parameters);

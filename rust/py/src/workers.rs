@@ -1,6 +1,6 @@
 //! The team as Python sees it: threads made by `threading.Thread` whose target is a native loop.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -21,6 +21,8 @@ pub(crate) struct PyTeam {
     start_threads: Py<PyAny>,
     n_numbered: AtomicU16,
     is_closed: AtomicBool,
+    /// How many helpers the runs under way want.
+    n_claimed: AtomicUsize,
 }
 
 impl PyTeam {
@@ -32,10 +34,19 @@ impl PyTeam {
         self.is_closed.load(Ordering::Relaxed)
     }
 
-    /// Starts threads until the team has `n_members`.
-    pub(crate) fn recruit(slf: &Bound<'_, Self>, n_members: usize) -> PyResult<()> {
-        let team = slf.get().team();
-        let n_missing = n_members.saturating_sub(team.n_members());
+    /// Claims up to `n_wanted` helpers for a run, until the claim is dropped.
+    ///
+    /// Starts threads where all claims together need more than there are, up to `n_members_max`.
+    pub(crate) fn claim<'a>(
+        slf: &'a Bound<'_, Self>,
+        n_wanted: usize,
+        n_members_max: usize,
+    ) -> PyResult<Claim<'a>> {
+        let this = slf.get();
+        let team = this.team();
+        let n_claimed = this.n_claimed.fetch_add(n_wanted, Ordering::Relaxed) + n_wanted;
+        let claim = Claim { team: this, n_claimed: n_wanted };
+        let n_missing = n_claimed.min(n_members_max).saturating_sub(team.n_members());
         if n_missing > 0 && team.enroll(n_missing) {
             let started = call::call(
                 slf.get().start_threads.bind(slf.py()),
@@ -47,7 +58,19 @@ impl PyTeam {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(claim)
+    }
+}
+
+/// What a run wants of a team while it is under way.
+pub(crate) struct Claim<'a> {
+    team: &'a PyTeam,
+    n_claimed: usize,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.team.n_claimed.fetch_sub(self.n_claimed, Ordering::Relaxed);
     }
 }
 
@@ -60,6 +83,7 @@ impl PyTeam {
             start_threads,
             n_numbered: AtomicU16::new(1),
             is_closed: AtomicBool::new(false),
+            n_claimed: AtomicUsize::new(0),
         }
     }
 

@@ -19,6 +19,9 @@ pub const TICK_NS: u64 = 100_000;
 /// A thread that is preempted stands still for a time slice, and that is no reason to share the work.
 const PATIENCE_TICKS: u32 = 20;
 
+/// A node that takes no longer than this only computes: a lock, a file or a socket takes longer, in nanoseconds.
+const TINY_NS: u64 = 2_000;
+
 /// Below this much expected work a run is over before a watcher is of use, in nanoseconds.
 const WATCHED_WORK_NS_MIN: u64 = 1_000_000;
 
@@ -64,14 +67,15 @@ pub fn n_to_wake_on_tick(n_ready: usize, n_idle: usize, n_dispatched_since_tick:
     if n_dispatched_since_tick == 0 { n_ready.min(n_idle) } else { 0 }
 }
 
-/// Whether a run needs a watcher: when a duration is unknown, or when there is work for at least a millisecond.
+/// Whether a run needs a watcher: when a duration is unknown, when a node takes long enough to do something that may
+/// block another time, or when there is work for at least a millisecond.
 #[must_use]
 pub fn needs_watcher(expected_ns: &[u64]) -> bool {
-    // UNKNOWN_NS is the largest number, so a saturating sum reaches the limit by itself.
+    // UNKNOWN_NS is the largest number, so it exceeds every limit by itself.
     let mut total_ns = 0_u64;
     expected_ns.iter().any(|&ns| {
         total_ns = total_ns.saturating_add(ns);
-        ns == UNKNOWN_NS || total_ns >= WATCHED_WORK_NS_MIN
+        ns > TINY_NS || total_ns >= WATCHED_WORK_NS_MIN
     })
 }
 
@@ -106,8 +110,9 @@ mod tests {
     #[test]
     fn test_a_watcher_is_for_unknown_or_long_work() {
         assert!(!needs_watcher(&[]));
-        assert!(!needs_watcher(&[999_999]));
-        assert!(needs_watcher(&[500_000, 500_000]));
+        assert!(!needs_watcher(&[TINY_NS; 400]));
+        assert!(needs_watcher(&[TINY_NS; 500]));
+        assert!(needs_watcher(&[40, TINY_NS + 1]));
         assert!(needs_watcher(&[0, UNKNOWN_NS]));
     }
 }
