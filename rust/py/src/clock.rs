@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 static CLOCK: OnceLock<quanta::Clock> = OnceLock::new();
 
-/// Returns the process's clock; the first call calibrates it (about 1 ms).
+/// Returns the process's clock; the first call calibrates it (about 0.6 ms).
 pub(crate) fn clock() -> &'static quanta::Clock {
     CLOCK.get_or_init(quanta::Clock::new)
 }

@@ -2,7 +2,8 @@
 //!
 //! Converts, runs, and decides nothing: order, wake-ups and releases are `makespan-core`'s. In reading
 //! order: `step` and `draft` describe a workflow, `program` is what comes of it, `layout` puts it in
-//! order, `prepared` runs it: `solo` alone, `run` with the help of a `team`; `record` is what is left.
+//! order by what `history` knows, `prepared` runs it: `solo` alone, `run` with the help of a `team`, which meets
+//! at the `board` once the `baton` is taken; `call` is where Python is called; `record` is what is left.
 
 mod argument;
 mod baton;

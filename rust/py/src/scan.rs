@@ -1,4 +1,4 @@
-//! Finding handles inside the arguments of a call: lists, tuples, dict values, named tuples, dataclasses.
+//! Finding handles inside the arguments of a call: lists, tuples, dicts, named tuples, dataclasses.
 
 use std::sync::Arc;
 
