@@ -5,14 +5,18 @@ from typing import Literal
 
 __all__ = ["FIGURES", "PEERS", "Figure", "Measured"]
 
-Kind = Literal["ratio", "difference"]
+Kind = Literal["ratio", "difference", "speedup", "nanoseconds", "bytes"]
 
 PEERS = "Peers on fewer steps"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of the table: ours ÷ baseline, or ours less baseline in milliseconds."""
+    """A line of the table, and what is compared with its promise.
+
+    ``ratio``: ours ÷ baseline. ``speedup``: baseline ÷ ours, larger is better. ``difference``: ours less baseline, in
+    milliseconds. ``nanoseconds``: ours alone. ``bytes``: ours alone, a size and no time.
+    """
 
     name: str
     title: str
@@ -21,10 +25,16 @@ class Figure:
     aim: float | None = None
     kind: Kind = "ratio"
 
+    def keeps(self, value: float, promise: float | None) -> bool:
+        """Tell whether a value is as good as a promise."""
+        if promise is None:
+            return False
+        return value >= promise if self.kind == "speedup" else value <= promise
+
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of one figure: seconds per `per`, all from the same rounds."""
+    """Medians of one figure: seconds per `per` (bytes, where that is its kind), all from the same rounds."""
 
     figure: str
     ours_s: float
@@ -37,9 +47,17 @@ class Measured:
 
     def value(self, kind: Kind) -> float:
         """Return what is compared with the promise."""
-        if kind == "difference":
-            return (self.ours_s - self.baseline_s) * 1e3
-        return self.ours_s / self.baseline_s
+        match kind:
+            case "difference":
+                return (self.ours_s - self.baseline_s) * 1e3
+            case "speedup":
+                return self.baseline_s / self.ours_s
+            case "nanoseconds":
+                return self.ours_s * 1e9
+            case "bytes":
+                return self.ours_s
+            case "ratio":
+                return self.ours_s / self.baseline_s
 
 
 def _serial() -> list[Figure]:

@@ -22,10 +22,10 @@ HEADER = (
 
 def verdict(figure: Figure, value: float) -> str:
     """Say which of its promises a figure keeps."""
-    if figure.aim is not None and value <= figure.aim:
+    if figure.keeps(value, figure.aim):
         return "aim"
     if figure.hold is not None:
-        return "hold" if value <= figure.hold else "**missed**"
+        return "hold" if figure.keeps(value, figure.hold) else "**missed**"
     return ""
 
 
@@ -69,8 +69,8 @@ def _row(figure: Figure, measured: Measured | None) -> str:
         straight = measured.straight_line_s
         cells = [
             figure.title,
-            f"{_time(measured.ours_s)} / {measured.per}",
-            f"{measured.baseline}, {_time(measured.baseline_s)}",
+            f"{_amount(measured.ours_s, figure)} / {measured.per}",
+            f"{measured.baseline}, {_amount(measured.baseline_s, figure)}",
             _shown(value, figure),
             "" if straight is None else f"{straight / measured.baseline_s:.2f}",
             hold,
@@ -82,9 +82,21 @@ def _row(figure: Figure, measured: Measured | None) -> str:
 
 
 def _shown(value: float, figure: Figure) -> str:
-    if figure.kind == "difference":
-        return f"+{value:.1f} ms"
-    return f"{value:.3f}" if value < 10 else f"{value:.0f}"
+    match figure.kind:
+        case "difference":
+            return f"+{value:.1f} ms"
+        case "nanoseconds":
+            return f"{value:.0f} ns"
+        case "bytes":
+            return f"{value:.0f} bytes"
+        case "speedup":
+            return f"{value:.1f} x"
+        case "ratio":
+            return f"{value:.3f}" if value < 10 else f"{value:.0f}"
+
+
+def _amount(value: float, figure: Figure) -> str:
+    return f"{value:.0f} bytes" if figure.kind == "bytes" else _time(value)
 
 
 def _time(seconds: float) -> str:

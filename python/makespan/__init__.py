@@ -13,22 +13,31 @@ from makespan._core import BUILD_PROFILE, VERSION, Progress
 from makespan.builder import Workflow
 from makespan.engine import PreparedWorkflow, SequentialExecutionEngine, default_engine
 from makespan.exceptions import (
+    AcquireTimeoutError,
     ArgumentMismatchError,
     ClosedEngineError,
+    ClosedQueueError,
     ConfigurationError,
     CycleError,
+    DuplicateKeyError,
+    EmptyQueueError,
     ExecutionException,
     Failed,
     ForeignHandleError,
     InternalError,
     MissingDependencyError,
     NotComputedYet,
+    QueueError,
+    QueueFullError,
+    ResourceError,
     RunError,
     RunFailedError,
     SchedulerError,
     StepFailedError,
     StrategyError,
+    UnknownKeyError,
     UnknownNodeError,
+    UnsatisfiableError,
     ValidationError,
     WorkflowError,
 )
@@ -42,12 +51,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILD_PROFILE",
+    "AcquireTimeoutError",
     "ArgumentMismatchError",
     "ClosedEngineError",
+    "ClosedQueueError",
     "ConfigurationError",
     "CriticalPath",
     "CycleError",
     "DependencyGraph",
+    "DuplicateKeyError",
+    "EmptyQueueError",
     "ExecutionException",
     "Failed",
     "ForeignHandleError",
@@ -58,6 +71,9 @@ __all__ = [
     "OptimizedSequentialStrategy",
     "PreparedWorkflow",
     "Progress",
+    "QueueError",
+    "QueueFullError",
+    "ResourceError",
     "RunError",
     "RunFailedError",
     "RunResult",
@@ -67,7 +83,9 @@ __all__ = [
     "Step",
     "StepFailedError",
     "StrategyError",
+    "UnknownKeyError",
     "UnknownNodeError",
+    "UnsatisfiableError",
     "ValidationError",
     "Workflow",
     "WorkflowError",
@@ -86,14 +104,18 @@ __all__ = [
 __version__ = VERSION
 
 
+# What needs numpy is loaded when it is first asked for.
+_LOADED_LATE = {
+    "DependencyGraph": "makespan.scheduling",
+}
+
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.
 
     def __getattr__(name: str) -> object:
-        """Load what needs numpy when it is first asked for."""
-        if name == "DependencyGraph":
-            from makespan.scheduling import DependencyGraph
+        if name in _LOADED_LATE:
+            import importlib
 
-            return DependencyGraph
+            return getattr(importlib.import_module(_LOADED_LATE[name]), name)
         message = f"module 'makespan' has no attribute {name!r}"
         raise AttributeError(message)
 

@@ -14,22 +14,31 @@ if TYPE_CHECKING:
     from makespan.result import RunResult
 
 __all__ = [
+    "AcquireTimeoutError",
     "ArgumentMismatchError",
     "ClosedEngineError",
+    "ClosedQueueError",
     "ConfigurationError",
     "CycleError",
+    "DuplicateKeyError",
+    "EmptyQueueError",
     "ExecutionException",
     "Failed",
     "ForeignHandleError",
     "InternalError",
     "MissingDependencyError",
     "NotComputedYet",
+    "QueueError",
+    "QueueFullError",
+    "ResourceError",
     "RunError",
     "RunFailedError",
     "SchedulerError",
     "StepFailedError",
     "StrategyError",
+    "UnknownKeyError",
     "UnknownNodeError",
+    "UnsatisfiableError",
     "ValidationError",
     "WorkflowError",
 ]
@@ -151,6 +160,36 @@ class ForeignHandleError(WorkflowError):
             f"{self.step} was called with the handle of {self.handle}, which means something only while its own "
             "workflow is described; pass the value of a finished run, or make the call in that workflow"
         )
+
+
+class UnsatisfiableError(WorkflowError):
+    """A node needs more of a resource than there is altogether, so that it could never start.
+
+    Parameters
+    ----------
+    path
+        The node, by path or id; or whoever asks.
+    resource
+        Name or index of the resource.
+    requested
+        How much is needed.
+    capacity
+        How much there is; None where there is no such resource.
+    """
+
+    code = "unsatisfiable"
+
+    def __init__(self, path: str | int, resource: str | int, requested: float, capacity: float | None) -> None:
+        self.path = path
+        self.resource = resource
+        self.requested = requested
+        self.capacity = capacity
+        super().__init__(path, resource, requested, capacity)
+
+    def __str__(self) -> str:
+        who = f"node {self.path}" if isinstance(self.path, int) else self.path
+        there = f"has {self.capacity}" if self.capacity is not None else "is not known here"
+        return f"{who} needs {self.requested} of resource {self.resource!r}, which {there}"
 
 
 class ArgumentMismatchError(WorkflowError, TypeError):
@@ -404,6 +443,151 @@ class SchedulerError(ExecutionException):
 
     def __str__(self) -> str:
         return f"event {self.event!r} cannot happen to node {self.path}, which is {self.state}"
+
+
+class QueueError(ExecutionException):
+    """A queue could not do what was asked of it."""
+
+    code = "queue"
+
+
+class QueueFullError(QueueError):
+    """The queue holds as much as it may.
+
+    Parameters
+    ----------
+    size_max
+        How many entries it may hold.
+    n_refused
+        How many entries were refused; none of them was taken in.
+    """
+
+    code = "queue_full"
+    retryable = True
+
+    def __init__(self, size_max: int, n_refused: int) -> None:
+        self.size_max = size_max
+        self.n_refused = n_refused
+        super().__init__(size_max, n_refused)
+
+    def __str__(self) -> str:
+        entries = "entry was" if self.n_refused == 1 else "entries were"
+        return f"the queue is full at {self.size_max}, and {self.n_refused} {entries} refused"
+
+
+class EmptyQueueError(QueueError, LookupError):
+    """There was nothing to take, or nothing came in time."""
+
+    code = "queue_empty"
+    retryable = True
+
+    def __str__(self) -> str:
+        return "the queue has nothing to give"
+
+
+class ClosedQueueError(QueueError):
+    """The queue is closed: it takes nothing in any more, and what it held has been taken out."""
+
+    code = "queue_closed"
+
+    def __str__(self) -> str:
+        return "this queue is closed; make another one"
+
+
+class DuplicateKeyError(QueueError, ValueError):
+    """A key is in the queue already.
+
+    Parameters
+    ----------
+    key
+        The key.
+    state
+        Where it is: waiting, in work, delayed or dead.
+    """
+
+    code = "duplicate_key"
+
+    def __init__(self, key: object, state: str) -> None:
+        self.key = key
+        self.state = state
+        super().__init__(key, state)
+
+    def __str__(self) -> str:
+        return f"key {_shortened(self.key)} is in the queue already ({self.state}); change it with update"
+
+
+class UnknownKeyError(QueueError, LookupError):
+    """A key is not where it would have to be.
+
+    Parameters
+    ----------
+    key
+        The key.
+    expected
+        Where it would have to be: waiting, in work or dead.
+    """
+
+    code = "unknown_key"
+
+    def __init__(self, key: object, expected: str) -> None:
+        self.key = key
+        self.expected = expected
+        super().__init__(key, expected)
+
+    def __str__(self) -> str:
+        return f"key {_shortened(self.key)} is not {self.expected} in this queue"
+
+
+class ResourceError(ExecutionException):
+    """A resource could not be had.
+
+    Parameters
+    ----------
+    resource
+        Its name.
+    requested
+        How much of it was asked for.
+    available
+        How much of it was free.
+    """
+
+    code = "resource"
+    retryable = True
+
+    def __init__(self, resource: str, requested: float, available: float) -> None:
+        self.resource = resource
+        self.requested = requested
+        self.available = available
+        super().__init__(resource, requested, available)
+
+    def __str__(self) -> str:
+        return f"{self.requested} of resource {self.resource!r} were asked for, and {self.available} are free"
+
+
+class AcquireTimeoutError(ResourceError, TimeoutError):
+    """A resource could not be had in time; nothing is held, and nobody waits any more.
+
+    Parameters
+    ----------
+    resource
+        The first resource that was short.
+    requested
+        How much of it was asked for.
+    available
+        How much of it was free in the end.
+    timeout_s
+        How long it was waited for.
+    """
+
+    code = "acquire_timeout"
+
+    def __init__(self, resource: str, requested: float, available: float, timeout_s: float) -> None:
+        ResourceError.__init__(self, resource, requested, available)
+        self.timeout_s = timeout_s
+        self.args = (resource, requested, available, timeout_s)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} after {self.timeout_s:g} s"
 
 
 class ClosedEngineError(ExecutionException):

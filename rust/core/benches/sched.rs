@@ -6,7 +6,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use makespan_core::graph::Graph;
 use makespan_core::queue::IndexedHeap;
-use makespan_core::sched::{Action, Event, Inputs, ReadySet, Scheduler, SchedulerOptions};
+use makespan_core::sched::{Action, Event, Inputs, ReadySet, RunScheduler, SchedulerOptions};
 
 #[expect(dead_code, reason = "each bench program uses a part of what they share")]
 mod instances;
@@ -14,9 +14,9 @@ mod instances;
 use instances::{Instance, chain_10k, independent_100k, layered_100k, random_1m};
 
 /// A scheduler at the beginning of a run in which every edge carries data.
-fn scheduler(graph: &Arc<Graph>, inputs: &Arc<Inputs>) -> Scheduler {
+fn scheduler(graph: &Arc<Graph>, inputs: &Arc<Inputs>) -> RunScheduler {
     let kept = vec![false; graph.n_nodes()].into();
-    Scheduler::new(Arc::clone(graph), Arc::clone(inputs), kept, SchedulerOptions::default())
+    RunScheduler::new(Arc::clone(graph), Arc::clone(inputs), kept, SchedulerOptions::default())
 }
 
 fn inputs(graph: &Graph) -> Inputs {
@@ -29,7 +29,7 @@ fn inputs(graph: &Graph) -> Inputs {
 }
 
 /// Runs to the end, telling of up to `n_at_once` nodes per call; returns how many actions there were.
-fn drain(scheduler: &mut Scheduler, n_at_once: u32) -> usize {
+fn drain(scheduler: &mut RunScheduler, n_at_once: u32) -> usize {
     let mut events = vec![Event::Requested { n_nodes: n_at_once }];
     let mut actions = Vec::new();
     let mut n_actions = 0;

@@ -10,7 +10,7 @@
 //! - [`plan`]: in which order a graph is gone through
 //! - [`optimize`]: what may be rewritten, and which edges declared effects require
 //! - [`predict`]: expected durations from earlier runs
-//! - [`queue`]: the indexed priority queue
+//! - [`queue`]: the indexed priority queue; [`Priority`]: what it orders by
 //!
 //! **Architecture invariant:** there is no Python object, clock, thread, file, log or environment variable in this crate;
 //! nothing iterates over a map of unspecified order, and nothing recurses. The same input gives the same output, and ties
@@ -22,5 +22,8 @@ pub mod graph;
 pub mod optimize;
 pub mod plan;
 pub mod predict;
+mod priority;
 pub mod queue;
 pub mod sched;
+
+pub use priority::Priority;

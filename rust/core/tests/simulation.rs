@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use makespan_core::graph::{Graph, NodeId, descendants};
 use makespan_core::sched::{
-    Action, Event, FailurePolicy, Inputs, NodeState, Scheduler, SchedulerError, SchedulerOptions,
+    Action, Event, FailurePolicy, Inputs, NodeState, RunScheduler, SchedulerError, SchedulerOptions,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -46,8 +46,8 @@ impl Setup {
         }
     }
 
-    fn scheduler(&self) -> Scheduler {
-        Scheduler::new(
+    fn scheduler(&self) -> RunScheduler {
+        RunScheduler::new(
             Arc::clone(&self.graph),
             Arc::clone(&self.inputs),
             Arc::clone(&self.kept),
@@ -55,8 +55,8 @@ impl Setup {
         )
     }
 
-    fn after_prefix(&self, n_finished: u32, running: Option<NodeId>) -> Scheduler {
-        Scheduler::after_prefix(
+    fn after_prefix(&self, n_finished: u32, running: Option<NodeId>) -> RunScheduler {
+        RunScheduler::after_prefix(
             Arc::clone(&self.graph),
             Arc::clone(&self.inputs),
             Arc::clone(&self.kept),
@@ -127,7 +127,7 @@ fn stimuli() -> impl Strategy<Value = Vec<Stimulus>> {
 /// A run, and the driver's own books about it.
 struct Driver<'a> {
     setup: &'a Setup,
-    scheduler: Scheduler,
+    scheduler: RunScheduler,
     states: Vec<NodeState>,
     released: BTreeSet<NodeId>,
     n_settled: usize,

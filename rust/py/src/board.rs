@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use makespan_core::graph::NodeId;
 use makespan_core::sched::{
-    Action, Event, FailurePolicy, NodeState, Scheduler, SchedulerError, SchedulerOptions, wake,
+    Action, Event, FailurePolicy, NodeState, RunScheduler, SchedulerError, SchedulerOptions, wake,
 };
 use pyo3::PyErr;
 
@@ -59,7 +59,7 @@ pub(crate) struct Told {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     /// There once the baton is taken.
-    scheduler: Option<Scheduler>,
+    scheduler: Option<RunScheduler>,
     actions: Vec<Action>,
     pub(crate) spans: Vec<Span>,
     pub(crate) failures: Vec<Failure>,
@@ -80,7 +80,7 @@ impl Board {
         position: u32,
         is_running: bool,
     ) {
-        self.scheduler = Some(Scheduler::after_prefix(
+        self.scheduler = Some(RunScheduler::after_prefix(
             Arc::clone(&sharing.graph),
             Arc::clone(&sharing.inputs),
             Arc::clone(&sharing.kept),
@@ -112,7 +112,7 @@ impl Board {
 
     /// How many nodes the scheduler has dispatched; none before it stands.
     pub(crate) fn n_dispatched(&self) -> Option<u64> {
-        self.scheduler.as_ref().map(Scheduler::n_dispatched)
+        self.scheduler.as_ref().map(RunScheduler::n_dispatched)
     }
 
     /// The watcher's rule: how many of the idle to wake.

@@ -28,7 +28,7 @@ pub(crate) enum BindError {
     /// A graph could not be built or was asked for the impossible.
     Graph(GraphError),
     /// The scheduler refused an event: this crate's mistake, since its loops send the events.
-    Scheduler(SchedulerError),
+    RunScheduler(SchedulerError),
     /// Python raised.
     Python(PyErr),
     /// The edges of a workflow form a cycle; paths in order, first not repeated.
@@ -58,7 +58,7 @@ impl From<GraphError> for BindError {
 
 impl From<SchedulerError> for BindError {
     fn from(error: SchedulerError) -> Self {
-        Self::Scheduler(error)
+        Self::RunScheduler(error)
     }
 }
 
@@ -74,7 +74,7 @@ impl From<BindError> for PyErr {
         match error {
             BindError::Python(error) => error,
             BindError::Graph(error) => graph_error(error),
-            BindError::Scheduler(error) => match error {
+            BindError::RunScheduler(error) => match error {
                 SchedulerError::UnknownNode { node, .. } => {
                     raise::SchedulerError::new_err((node.get(), "unknown", "any"))
                 }

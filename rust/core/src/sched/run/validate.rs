@@ -1,14 +1,15 @@
 //! The invariants of the scheduler, restated.
 
-use super::{NodeState, Scheduler};
+use super::RunScheduler;
+use crate::sched::NodeState;
 
 /// Up to this many nodes, the invariants are checked after each call in debug builds.
 const N_NODES_ALWAYS_VALIDATED_MAX: usize = 64;
 
-impl Scheduler {
+impl RunScheduler {
     /// Checks every invariant against a recount.
     ///
-    /// Debug builds do so by themselves: after every [`Scheduler::advance`] in small graphs, and in large ones as often as
+    /// Debug builds do so by themselves: after every [`RunScheduler::advance`] in small graphs, and in large ones as often as
     /// keeps its cost in proportion to the events.
     ///
     /// # Panics

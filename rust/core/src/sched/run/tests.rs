@@ -3,7 +3,7 @@
 use super::*;
 
 /// A graph in which every edge carries data.
-fn scheduler(n_nodes: usize, edges: &[(u32, u32)], kept: &[u32], on_failure: FailurePolicy) -> Scheduler {
+fn scheduler(n_nodes: usize, edges: &[(u32, u32)], kept: &[u32], on_failure: FailurePolicy) -> RunScheduler {
     let edges: Vec<_> =
         edges.iter().map(|&(before, after)| (NodeId::new(before), NodeId::new(after))).collect();
     let graph = Graph::from_edges(n_nodes, &edges).unwrap();
@@ -14,7 +14,7 @@ fn scheduler(n_nodes: usize, edges: &[(u32, u32)], kept: &[u32], on_failure: Fai
     }
     let kept = (0..n_nodes as u32).map(|id| kept.contains(&id)).collect();
     let options = SchedulerOptions { on_failure };
-    Scheduler::new(Arc::new(graph), Arc::new(inputs), kept, options)
+    RunScheduler::new(Arc::new(graph), Arc::new(inputs), kept, options)
 }
 
 fn requested(n_nodes: u32) -> Event {
@@ -30,7 +30,7 @@ fn failed(id: u32) -> Event {
 }
 
 /// One word per action, such as `dispatch 3`.
-fn check(scheduler: &mut Scheduler, events: &[Event], expected: &[&str]) {
+fn check(scheduler: &mut RunScheduler, events: &[Event], expected: &[&str]) {
     let mut actions = Vec::new();
     scheduler.advance(0, events, &mut actions).unwrap();
     scheduler.validate();
@@ -155,8 +155,8 @@ fn test_a_rejected_event_changes_nothing() {
 #[test]
 fn test_after_prefix_takes_over_a_run() {
     let whole = scheduler(4, &DIAMOND, &[3], FailurePolicy::Stop);
-    let Scheduler { graph, inputs, kept, options, .. } = whole;
-    let mut scheduler = Scheduler::after_prefix(graph, inputs, kept, options, 1, Some(NodeId::new(1)));
+    let RunScheduler { graph, inputs, kept, options, .. } = whole;
+    let mut scheduler = RunScheduler::after_prefix(graph, inputs, kept, options, 1, Some(NodeId::new(1)));
     scheduler.validate();
     check(&mut scheduler, &[requested(2)], &["dispatch 2"]);
     check(&mut scheduler, &[finished(1), finished(2)], &["release 0"]);
