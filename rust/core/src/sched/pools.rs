@@ -14,6 +14,11 @@ pub struct Need {
 /// Amounts are whole numbers in the unit of the pool. A capacity may be lowered below what is taken: nothing is taken back,
 /// and nothing is granted before enough has been given back.
 ///
+/// Those who wait are gone through in *passes*, the first in line first. The first who cannot be served is the *head* of the
+/// line, and what is free of its pools is kept for it, so that nobody behind it can put it off. Of those behind the head,
+/// whoever cannot be served closes the pools that it is short of to all behind it. So nobody starves who stays in line, no
+/// pool is taken past an earlier one that waits for it, and what needs none of these pools goes on.
+///
 /// # Examples
 ///
 /// ```
@@ -26,11 +31,20 @@ pub struct Need {
 /// assert_eq!(pools.free(0), 1);
 /// pools.give_back(&needs);
 /// assert_eq!(pools.free(0), 4);
+///
+/// pools.begin_pass();
+/// assert!(!pools.offer(&[Need { pool: 0, amount: 2 }, Need { pool: 1, amount: 9 }]), "the head of the line");
+/// assert!(pools.offer(&[Need { pool: 0, amount: 2 }]), "two are left beside those kept for the head");
+/// assert!(!pools.offer(&[Need { pool: 0, amount: 1 }]));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Pools {
     capacities: Vec<i64>,
     taken: Vec<i64>,
+    /// In a pass: what is left for whoever comes next.
+    left: Vec<i64>,
+    /// Whether somebody was refused in this pass.
+    has_head: bool,
 }
 
 impl Pools {
@@ -43,7 +57,8 @@ impl Pools {
     pub fn new(capacities: Vec<i64>) -> Self {
         assert!(capacities.iter().all(|&capacity| capacity >= 0), "a capacity is not negative");
         let taken = vec![0; capacities.len()];
-        Self { capacities, taken }
+        let left = capacities.clone();
+        Self { capacities, taken, left, has_head: false }
     }
 
     /// The number of pools.
@@ -67,6 +82,7 @@ impl Pools {
         assert!(capacity >= 0, "a capacity is not negative");
         self.capacities.push(capacity);
         self.taken.push(0);
+        self.left.push(capacity);
         (self.capacities.len() - 1) as u32
     }
 
@@ -100,7 +116,58 @@ impl Pools {
         needs.iter().all(|need| need.amount <= self.capacity(need.pool))
     }
 
-    /// The grant: takes all of `needs`, each pool at most once among them, or nothing; returns which.
+    /// Begins a pass over those who wait.
+    ///
+    /// # Complexity
+    ///
+    /// O(pools).
+    pub fn begin_pass(&mut self) {
+        for ((left, capacity), taken) in self.left.iter_mut().zip(&self.capacities).zip(&self.taken) {
+            *left = capacity - taken;
+        }
+        self.has_head = false;
+    }
+
+    /// The grant to the next in line of a pass: takes all of `needs`, each pool at most once among them, or nothing.
+    ///
+    /// Returns whether they were taken. Within a pass nothing is given back and no capacity is changed.
+    pub fn offer(&mut self, needs: &[Need]) -> bool {
+        let fits = needs.iter().all(|need| need.amount <= self.left[need.pool as usize]);
+        if fits {
+            for need in needs {
+                self.left[need.pool as usize] -= need.amount;
+                self.taken[need.pool as usize] += need.amount;
+            }
+        } else if self.has_head {
+            for need in needs {
+                let left = &mut self.left[need.pool as usize];
+                if need.amount > *left {
+                    *left = 0.min(*left);
+                }
+            }
+        } else {
+            self.has_head = true;
+            for need in needs {
+                let left = &mut self.left[need.pool as usize];
+                *left -= need.amount.min(0.max(*left));
+            }
+        }
+        fits
+    }
+
+    /// Whether nothing of a pool is left for those who come next in this pass.
+    #[must_use]
+    pub fn is_closed(&self, pool: u32) -> bool {
+        self.left[pool as usize] <= 0
+    }
+
+    /// Whether somebody was refused in this pass, so that what is free may be kept for it.
+    #[must_use]
+    pub fn has_head(&self) -> bool {
+        self.has_head
+    }
+
+    /// The grant outside of a pass, when nobody waits: takes all of `needs`, each pool at most once among them, or nothing.
     pub fn try_take(&mut self, needs: &[Need]) -> bool {
         let fits = self.fits(needs);
         if fits {
@@ -157,7 +224,37 @@ mod tests {
         let mut pools = Pools::new(vec![4, 0]);
         let needs = [Need { pool: 0, amount: 1 }, Need { pool: 1, amount: 1 }];
         assert!(!pools.try_take(&needs));
-        assert_eq!(pools, Pools::new(vec![4, 0]));
+        assert_eq!((pools.taken(0), pools.taken(1)), (0, 0));
+    }
+
+    #[test]
+    fn test_what_the_head_could_use_is_kept_for_it() {
+        let need = |pool, amount| Need { pool, amount };
+        let mut pools = Pools::new(vec![4, 2, 1]);
+        assert!(pools.try_take(&[need(0, 2)]));
+        pools.begin_pass();
+        assert!(!pools.offer(&[need(0, 3), need(1, 1)]));
+        assert!(pools.is_closed(0) && !pools.is_closed(1));
+        assert!(!pools.offer(&[need(0, 1)]), "the head is short of it");
+        assert!(!pools.offer(&[need(1, 2)]), "one of two is kept for the head");
+        assert!(!pools.offer(&[need(1, 1)]), "and the other for who was refused before");
+        assert!(pools.offer(&[need(2, 1)]), "what nobody waits for is granted");
+        assert!(pools.has_head());
+        pools.begin_pass();
+        assert!(pools.offer(&[need(1, 2)]), "a pass forgets the one before");
+    }
+
+    #[test]
+    fn test_a_pool_below_its_capacity_is_kept_for_nobody() {
+        let mut pools = Pools::new(vec![4]);
+        assert!(pools.try_take(&[Need { pool: 0, amount: 3 }]));
+        pools.set_capacity(0, 1);
+        pools.begin_pass();
+        assert!(!pools.offer(&[Need { pool: 0, amount: 1 }]));
+        assert!(pools.is_closed(0));
+        pools.give_back(&[Need { pool: 0, amount: 3 }]);
+        pools.begin_pass();
+        assert!(pools.offer(&[Need { pool: 0, amount: 1 }]));
     }
 
     #[test]
