@@ -19,6 +19,7 @@ mod graph;
 mod handle;
 mod history;
 mod layout;
+mod list_scheduler;
 mod names;
 mod prepared;
 mod program;
@@ -31,6 +32,7 @@ mod solo;
 mod step;
 mod sync;
 mod team;
+mod time_source;
 mod watcher;
 mod workers;
 
@@ -47,6 +49,8 @@ mod _core {
     use crate::handle::PyHandle;
     #[pymodule_export]
     use crate::history::PyHistory;
+    #[pymodule_export]
+    use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]

@@ -40,8 +40,21 @@ pub enum NodeState {
 }
 
 impl NodeState {
+    /// All states, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Waiting,
+        Self::Delayed,
+        Self::Ready,
+        Self::Running,
+        Self::Cancelling,
+        Self::Finished,
+        Self::Failed,
+        Self::Skipped,
+        Self::Cancelled,
+    ];
+
     /// How many states there are.
-    pub const N: usize = 9;
+    pub const N: usize = Self::ALL.len();
 
     /// Whether nothing leads out of this state.
     #[must_use]
@@ -156,17 +169,6 @@ impl Stimulus {
 mod tests {
     use super::*;
 
-    const STATES: [NodeState; NodeState::N] = [
-        NodeState::Waiting,
-        NodeState::Delayed,
-        NodeState::Ready,
-        NodeState::Running,
-        NodeState::Cancelling,
-        NodeState::Finished,
-        NodeState::Failed,
-        NodeState::Skipped,
-        NodeState::Cancelled,
-    ];
     const STIMULI: [Stimulus; 7] = [
         Stimulus::Unblocked,
         Stimulus::Deferred,
@@ -188,8 +190,8 @@ mod tests {
     #[test]
     fn test_the_documented_table_is_the_one_that_runs() {
         let rows = documented_rows();
-        assert_eq!(rows.len(), 1 + STATES.len());
-        for (state, row) in STATES.into_iter().zip(&rows[1..]) {
+        assert_eq!(rows.len(), 1 + NodeState::N);
+        for (state, row) in NodeState::ALL.into_iter().zip(&rows[1..]) {
             assert_eq!(row[0], state.as_str());
             for (stimulus, cell) in STIMULI.into_iter().zip(&row[1..]) {
                 let next = state.after(stimulus).map_or("", NodeState::as_str);
@@ -199,8 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn test_states_are_numbered_in_the_order_of_the_table() {
+        for (number, state) in NodeState::ALL.into_iter().enumerate() {
+            assert_eq!(state as usize, number);
+        }
+    }
+
+    #[test]
     fn test_final_states_are_those_that_nothing_leads_out_of() {
-        for state in STATES {
+        for state in NodeState::ALL {
             let is_left = STIMULI.into_iter().any(|stimulus| state.after(stimulus).is_some());
             assert_eq!(state.is_final(), !is_left, "{state:?}");
         }

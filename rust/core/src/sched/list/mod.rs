@@ -351,10 +351,11 @@ impl ListScheduler {
         Ok(self.workers.as_ref().and_then(|workers| workers.worker_of(id)))
     }
 
-    /// How many workers there are, if their speeds were given.
+    /// The last worker that every node was given to.
     #[must_use]
-    pub fn n_workers(&self) -> Option<usize> {
-        self.options.speeds.as_ref().map(Vec::len)
+    pub fn workers(&self) -> impl ExactSizeIterator<Item = Option<u32>> + '_ {
+        let workers = self.workers.as_ref();
+        (0..self.nodes.len() as u32).map(move |id| workers.and_then(|workers| workers.worker_of(id)))
     }
 
     /// The pools: first one per resource, then one per group.

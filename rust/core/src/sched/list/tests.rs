@@ -74,8 +74,7 @@ fn test_no_more_of_a_group_run_than_its_limit() {
 
 #[test]
 fn test_a_node_that_always_fails_is_tried_once_more_than_it_is_retried() {
-    let options =
-        ListOptions { n_retries: 3, retry_delay_ns: 10, retry_delay_max_ns: 25, ..ListOptions::default() };
+    let options = ListOptions { n_retries: 3, retry_delay_ns: 10, retry_delay_max_ns: 25, ..going_on() };
     let mut scheduler = scheduler(2, &[(0, 1)], NodeColumns::default(), options);
     let mut starts = Vec::new();
     let mut given_up = Vec::new();
