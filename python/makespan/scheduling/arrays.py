@@ -36,13 +36,13 @@ def vector(values: ArrayLike, argument: str, kind: type[T], n: int | None = None
     """Return a one-dimensional array of a type, if nothing is lost by it; of ``n`` entries where that is said."""
     array = np.asarray(values)
     shape = "(n,)" if n is None else f"({n},)"
-    wanted = "whole numbers" if kind is np.int64 else "numbers"
+    is_whole = np.issubdtype(kind, np.integer)
+    wanted = "whole numbers" if is_whole else "numbers"
     if array.ndim != 1 or (n is not None and array.size != n):
         raise ValidationError(argument, f"shape {array.shape}", f"{wanted}, shape {shape}")
-    kinds = "iu" if wanted == "whole numbers" else "iuf"
-    if array.size and array.dtype.kind not in kinds:
+    if array.size and array.dtype.kind not in ("iu" if is_whole else "iuf"):
         raise ValidationError(argument, f"dtype {array.dtype}", f"{wanted}, shape {shape}")
-    if kinds == "iu" and array.dtype == np.uint64 and array.size and array.max() > _INT64_MAX:
+    if is_whole and array.dtype == np.uint64 and array.size and array.max() > _INT64_MAX:
         place = int(np.argmax(array > _INT64_MAX))
         raise ValidationError(f"{argument}[{place}]", int(array[place]), f"at most {_INT64_MAX}")
     return np.ascontiguousarray(array, dtype=kind)

@@ -50,8 +50,8 @@ class ExecutionScheduler:
 
     Who waits is not passed by: what is free of the resources of the first that cannot start is kept for it, and whoever
     is further behind and short of a resource closes it to those behind. Where ``durations`` are given, nodes behind the
-    first may use what it leaves free as long as they cannot put it off ("EASY" backfilling, Lifka 1995; at most 256 nodes
-    behind the first are looked at in one call).
+    first may use what it leaves free as long as they cannot put it off ("EASY" backfilling, Lifka 1995; at most 256
+    nodes behind it are looked at in one call).
 
     Parameters
     ----------

@@ -64,11 +64,10 @@ impl ListScheduler {
             let Some(front) = fronts.peek_mut().filter(|_| taken.len() < n_end) else {
                 break;
             };
-            let id = front.node();
-            let demand = self.nodes[id as usize].demand;
+            let Front { node: id, demand, .. } = *front;
             let needs = self.demands.row(demand);
             if self.was_lowered && !self.pools.could_fit(needs) {
-                self.set_aside(id);
+                self.set_aside(&front);
             } else if self.pools.fits(needs)
                 && let Ok(worker) = self.choose_worker(now_ns, id)
             {
@@ -82,8 +81,7 @@ impl ListScheduler {
                             left[need.pool as usize] -= need.amount;
                         }
                     }
-                    self.dispatch(now_ns, id, worker);
-                    taken.push(id);
+                    self.dispatch(now_ns, &front, worker, taken);
                 }
             }
             self.move_on(front);

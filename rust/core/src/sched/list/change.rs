@@ -1,5 +1,7 @@
 //! What is changed while nodes run: more nodes, other priorities, times and capacities.
 
+use std::cmp::Reverse;
+
 use super::lines::UNRANKED;
 use super::{ListError, ListScheduler, NodeColumns, id_of};
 use crate::Priority;
@@ -46,7 +48,7 @@ impl ListScheduler {
         for &(source, target) in &edges {
             self.added.push(source, target);
             let is_unmet = self.nodes[source as usize].state != NodeState::Finished;
-            self.nodes[target as usize].n_unmet += u32::from(is_unmet);
+            self.n_unmet[target as usize] += u32::from(is_unmet);
         }
         let mut given_up = Vec::new();
         for &(source, target) in &edges {
@@ -70,7 +72,7 @@ impl ListScheduler {
             }
             if self.is_stopped {
                 self.apply(id, Stimulus::Cancelled);
-            } else if self.nodes[id as usize].n_unmet == 0 {
+            } else if self.n_unmet[id as usize] == 0 {
                 self.make_ready(now_ns, id);
             }
         }
@@ -96,19 +98,19 @@ impl ListScheduler {
         for (&node, &priority) in nodes.iter().zip(priorities) {
             let id = id_of(node);
             if is_large {
-                self.nodes[id as usize].priority = priority;
+                self.priorities[id as usize] = priority;
                 continue;
             }
             let node = self.nodes[id as usize];
             let class = self.demands.class_of(node.demand);
             let is_in_line = self.lines.contains(node.position, class, self.key(id));
             if is_in_line {
-                self.lines.remove(node.position, class, self.key(id));
+                self.lines.remove(node.position, class, || (self.priorities[id as usize], Reverse(id)));
             }
-            self.nodes[id as usize].priority = priority;
+            self.priorities[id as usize] = priority;
             self.nodes[id as usize].position = UNRANKED;
             if is_in_line {
-                self.lines.insert(UNRANKED, class, self.key(id));
+                self.lines.insert(UNRANKED, class, || (priority, Reverse(id)));
             }
         }
         if is_large {
@@ -210,7 +212,8 @@ impl ListScheduler {
             let node = self.nodes[id as usize];
             if self.pools.could_fit(self.demands.row(node.demand)) {
                 self.oversized.remove(&id);
-                self.lines.insert(node.position, self.demands.class_of(node.demand), self.key(id));
+                let class = self.demands.class_of(node.demand);
+                self.lines.insert(node.position, class, || (self.priorities[id as usize], Reverse(id)));
             }
         }
         self.validate_when_due(1);

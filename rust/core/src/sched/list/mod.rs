@@ -96,12 +96,9 @@ pub struct ListOptions {
     pub retry_delay_max_ns: u64,
 }
 
-/// What the scheduler knows of one node, in 24 bytes, so that a visit costs one line of memory.
+/// What the scheduler knows of one node besides what is counted for it and its priority, in 12 bytes.
 #[derive(Copy, Clone, Debug)]
 struct Node {
-    priority: Priority,
-    /// Predecessors that have not finished.
-    n_unmet: u32,
     /// Where it waits when it is ready.
     position: u32,
     /// The row of its needs.
@@ -189,13 +186,17 @@ pub struct ListScheduler {
     graph: Arc<Graph>,
     added: AddedEdges,
     nodes: Vec<Node>,
+    /// Of each node, predecessors that have not finished: apart from the rest, since it is visited once per edge.
+    n_unmet: Vec<u32>,
+    priorities: Vec<Priority>,
     demands: Demands,
     pools: Pools,
     /// The first pools are resources, the others groups.
     n_resources: usize,
     lines: Lines,
-    /// Kept between passes for its memory.
+    /// Kept between calls for their memory.
     fronts: BinaryHeap<Front>,
+    reached: report::Reached,
     /// Whether some capacity was lowered, so that nodes may need more than there is.
     was_lowered: bool,
     /// Ready nodes that need more than there is.
@@ -243,12 +244,15 @@ impl ListScheduler {
         let n_resources = options.capacities.len();
         let mut scheduler = Self {
             nodes: Vec::new(),
+            n_unmet: Vec::new(),
+            priorities: Vec::new(),
             added: AddedEdges::default(),
             demands: Demands::new(),
             pools: Pools::new([&*options.capacities, &*options.group_limits].concat()),
             n_resources,
             lines: Lines::ranked(0, 1, |_| unreachable!("there are no nodes")).0,
             fronts: BinaryHeap::new(),
+            reached: report::Reached::default(),
             was_lowered: false,
             oversized: BTreeSet::new(),
             not_before_ns: BTreeMap::new(),
@@ -268,12 +272,10 @@ impl ListScheduler {
         };
         scheduler.check_columns(&columns, n_nodes, 0)?;
         scheduler.append(columns, n_nodes);
-        for (node, n_unmet) in scheduler.nodes.iter_mut().zip(scheduler.graph.n_predecessors()) {
-            node.n_unmet = n_unmet;
-        }
+        scheduler.n_unmet = scheduler.graph.n_predecessors();
         scheduler.rank();
         for id in 0..n_nodes as u32 {
-            if scheduler.nodes[id as usize].n_unmet == 0 {
+            if scheduler.n_unmet[id as usize] == 0 {
                 scheduler.make_ready(0, id);
             }
         }
@@ -308,13 +310,13 @@ impl ListScheduler {
     /// The number of unfinished predecessors of every node.
     #[must_use]
     pub fn n_unmet(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.nodes.iter().map(|node| node.n_unmet)
+        self.n_unmet.iter().copied()
     }
 
     /// The priority of every node.
     #[must_use]
     pub fn priorities(&self) -> impl ExactSizeIterator<Item = Priority> + '_ {
-        self.nodes.iter().map(|node| node.priority)
+        self.priorities.iter().copied()
     }
 
     /// How often every node was dispatched.
@@ -330,9 +332,9 @@ impl ListScheduler {
 
     /// How long a node takes on the worker that it was given to last, where it takes `duration_ns` at speed 1.
     pub(crate) fn duration_on_its_worker_ns(&self, node: u32, duration_ns: u64) -> u64 {
-        let workers = self.workers.as_ref();
-        let worker = workers.and_then(|workers| Some((workers, workers.worker_of(node)?)));
-        worker.map_or(duration_ns, |(workers, worker)| workers.duration_ns(worker, duration_ns))
+        self.workers
+            .as_ref()
+            .map_or(duration_ns, |workers| workers.duration_on_its_worker_ns(node, duration_ns))
     }
 
     /// Before when a node may not start, in order of ids, where that was said and it has not started since.
@@ -396,6 +398,8 @@ impl ListScheduler {
             .as_ref()
             .map_or(0, |durations| size_of_val(&*durations.of_node_ns) + size_of_val(&*durations.finish_ns));
         size_of_val(&*self.nodes)
+            + size_of_val(&*self.n_unmet)
+            + size_of_val(&*self.priorities)
             + size_of_val(&*self.added.first)
             + size_of_val(&*self.added.links)
             + self.demands.memory_bytes()
@@ -414,7 +418,7 @@ impl ListScheduler {
     }
 
     fn key(&self, id: u32) -> Key {
-        (self.nodes[id as usize].priority, Reverse(id))
+        (self.priorities[id as usize], Reverse(id))
     }
 
     /// The successors of a node, whenever they were added.
@@ -447,7 +451,7 @@ impl ListScheduler {
         } else {
             self.apply(id, Stimulus::Unblocked);
             let class = self.demands.class_of(node.demand);
-            self.lines.insert(node.position, class, (node.priority, Reverse(id)));
+            self.lines.insert(node.position, class, || (self.priorities[id as usize], Reverse(id)));
         }
     }
 
@@ -455,7 +459,7 @@ impl ListScheduler {
     fn unline(&mut self, id: u32) {
         let node = self.nodes[id as usize];
         let class = self.demands.class_of(node.demand);
-        self.lines.remove(node.position, class, self.key(id));
+        self.lines.remove(node.position, class, || (self.priorities[id as usize], Reverse(id)));
         self.oversized.remove(&id);
         if node.has_time
             && let Some(&at_ns) = self.not_before_ns.get(&id)
@@ -475,8 +479,8 @@ impl ListScheduler {
     /// Ranks all nodes anew and puts those that are ready back in line.
     fn rank(&mut self) {
         let rank_of = |id: u32| {
-            let node = &self.nodes[id as usize];
-            (self.demands.class_of(node.demand), node.priority)
+            let demand = self.nodes[id as usize].demand;
+            (self.demands.class_of(demand), self.priorities[id as usize], demand)
         };
         let (lines, positions) = Lines::ranked(self.nodes.len(), self.demands.n_classes(), rank_of);
         self.lines = lines;
@@ -485,7 +489,7 @@ impl ListScheduler {
             node.position = position;
             if node.state == NodeState::Ready && !self.oversized.contains(&id) {
                 let class = self.demands.class_of(node.demand);
-                self.lines.insert(position, class, (node.priority, Reverse(id)));
+                self.lines.insert(position, class, || unreachable!("all nodes have a position"));
             }
         }
     }
@@ -529,6 +533,11 @@ impl ListScheduler {
     /// Appends nodes that have no edges yet; `columns` were checked.
     fn append(&mut self, columns: NodeColumns, n_nodes: usize) {
         self.nodes.reserve_exact(n_nodes);
+        self.n_unmet.resize(self.nodes.len() + n_nodes, 0);
+        match columns.priorities {
+            Some(given) => self.priorities.extend(given),
+            None => self.priorities.resize(self.nodes.len() + n_nodes, Priority::ZERO),
+        }
         let mut needs = Vec::with_capacity(self.n_resources + 1);
         for idx in 0..n_nodes {
             needs.clear();
@@ -543,8 +552,6 @@ impl ListScheduler {
                 needs.push(Need { pool: self.n_resources as u32 + id_of(groups[idx]), amount: 1 });
             }
             self.nodes.push(Node {
-                priority: columns.priorities.as_ref().map_or(Priority::ZERO, |given| given[idx]),
-                n_unmet: 0,
                 position: UNRANKED,
                 demand: self.demands.intern(&needs),
                 n_attempts: 0,

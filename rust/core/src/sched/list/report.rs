@@ -1,8 +1,19 @@
 //! What has ended, and what follows for others.
 
 use super::{ListError, ListScheduler, id_of};
+use crate::graph::NodeId;
 use crate::sched::FailurePolicy;
 use crate::sched::state::{NodeState, Stimulus};
+
+/// Memory for what follows from nodes that finished.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reached {
+    finished: Vec<u32>,
+    /// The successors of these, one per edge.
+    successors: Vec<u32>,
+    /// Those of them that wait for nothing more.
+    unblocked: Vec<u32>,
+}
 
 /// How a node that runs ended.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
@@ -27,13 +38,16 @@ impl ListScheduler {
     /// O(1) per node, edge and need.
     pub fn complete(&mut self, now_ns: u64, nodes: &[i64]) -> Result<(), ListError> {
         self.report(nodes, |_| Report::Finished)?;
+        let mut reached = std::mem::take(&mut self.reached);
         for &node in nodes {
             let id = id_of(node);
             self.give_back(id);
             if self.nodes[id as usize].state == NodeState::Finished {
-                self.unblock_successors(now_ns, id);
+                reached.finished.push(id);
             }
         }
+        self.unblock_after(now_ns, &mut reached);
+        self.reached = reached;
         self.validate_when_due(nodes.len());
         Ok(())
     }
@@ -201,30 +215,38 @@ impl ListScheduler {
         }
     }
 
-    #[inline]
-    fn unblock_successors(&mut self, now_ns: u64, id: u32) {
-        if (id as usize) < self.graph.n_nodes() {
-            // A second handle, so that the graph can be read while nodes change.
-            let graph = std::sync::Arc::clone(&self.graph);
-            for next in graph.successors(crate::graph::NodeId::new(id)) {
-                self.unblock(now_ns, next.get());
+    /// Unblocks what waited for nothing but nodes that have just finished.
+    ///
+    /// In phases, each of which visits memory at places that do not depend on one another: what is missing in the caches is
+    /// fetched at the same time.
+    fn unblock_after(&mut self, now_ns: u64, reached: &mut Reached) {
+        reached.successors.clear();
+        for &id in &reached.finished {
+            if (id as usize) < self.graph.n_nodes() {
+                reached
+                    .successors
+                    .extend(self.graph.successors(NodeId::new(id)).iter().map(|next| next.get()));
+            }
+            if !self.added.links.is_empty() {
+                reached.successors.extend(self.added.of(id));
             }
         }
-        if !self.added.links.is_empty() {
-            let added: Vec<u32> = self.added.of(id).collect();
-            for next in added {
-                self.unblock(now_ns, next);
-            }
+        reached.finished.clear();
+        reached.unblocked.clear();
+        reached.unblocked.resize(reached.successors.len(), 0);
+        let mut n_unblocked = 0;
+        for &next in &reached.successors {
+            let n_unmet = &mut self.n_unmet[next as usize];
+            *n_unmet -= 1;
+            // Written in any case and counted if so: a branch would be mispredicted often.
+            reached.unblocked[n_unblocked] = next;
+            n_unblocked += usize::from(*n_unmet == 0);
         }
-    }
-
-    #[inline]
-    fn unblock(&mut self, now_ns: u64, id: u32) {
-        let node = &mut self.nodes[id as usize];
-        node.n_unmet -= 1;
-        // A node that was given up stays so.
-        if node.n_unmet == 0 && node.state == NodeState::Waiting {
-            self.make_ready(now_ns, id);
+        for &next in &reached.unblocked[..n_unblocked] {
+            // A node that was given up stays so.
+            if self.nodes[next as usize].state == NodeState::Waiting {
+                self.make_ready(now_ns, next);
+            }
         }
     }
 

@@ -23,20 +23,37 @@ impl ListScheduler {
         let n_end = n_before.saturating_add(n_max.min(n_idle));
         self.reservation = None;
         if self.lines.len() > 0 && n_end > n_before {
-            let mut fronts = std::mem::take(&mut self.fronts);
-            self.begin_pass(&mut fronts);
-            while taken.len() < n_end {
-                let Some(front) = fronts.peek_mut() else {
-                    break;
-                };
-                if !self.take_front(now_ns, front, taken) {
-                    self.backfill(now_ns, &mut fronts, n_end, taken);
-                    break;
-                }
+            if self.is_free_for_all() {
+                self.lines.drain_only_line(n_end - n_before, taken);
+            } else {
+                self.pass(now_ns, n_end, taken);
             }
-            self.fronts = fronts;
         }
+        self.start(&taken[n_before..]);
         self.validate_when_due(taken.len() - n_before);
+    }
+
+    /// Whether whatever is ready may start, in one line.
+    fn is_free_for_all(&self) -> bool {
+        self.demands.n_rows() == 1
+            && self.workers.is_none()
+            && self.durations.is_none()
+            && self.lines.is_one_line()
+    }
+
+    fn pass(&mut self, now_ns: u64, n_end: usize, taken: &mut Vec<u32>) {
+        let mut fronts = std::mem::take(&mut self.fronts);
+        self.begin_pass(&mut fronts);
+        while taken.len() < n_end {
+            let Some(front) = fronts.peek_mut() else {
+                break;
+            };
+            if !self.take_front(now_ns, front, taken) {
+                self.backfill(now_ns, &mut fronts, n_end, taken);
+                break;
+            }
+        }
+        self.fronts = fronts;
     }
 
     fn begin_pass(&mut self, fronts: &mut std::collections::BinaryHeap<Front>) {
@@ -44,25 +61,23 @@ impl ListScheduler {
         if let Some(workers) = &mut self.workers {
             workers.begin_pass();
         }
-        self.lines.fronts(fronts, |id| self.nodes[id as usize].priority);
+        self.lines.fronts(fronts, |id| (self.priorities[id as usize], self.nodes[id as usize].demand));
     }
 
     /// Takes the node at the front of a line, or passes over it; false where what goes next is for backfilling to say.
     #[inline]
     fn take_front(&mut self, now_ns: u64, front: PeekMut<'_, Front>, taken: &mut Vec<u32>) -> bool {
-        let id = front.node();
-        let demand = self.nodes[id as usize].demand;
+        let Front { node: id, demand, .. } = *front;
         let Ok(worker) = self.choose_worker(now_ns, id) else {
             self.move_on(front);
             return true;
         };
         let needs = self.demands.row(demand);
         if self.was_lowered && !self.pools.could_fit(needs) {
-            self.set_aside(id);
+            self.set_aside(&front);
             self.move_on(front);
         } else if demand == demands::NOTHING || self.pools.offer(needs) {
-            self.dispatch(now_ns, id, worker);
-            taken.push(id);
+            self.dispatch(now_ns, &front, worker, taken);
             self.move_on(front);
         } else if self.durations.is_some() && self.reservation.is_none() {
             self.reservation = Some((id, self.reserve(now_ns, id)));
@@ -78,7 +93,7 @@ impl ListScheduler {
     /// Replaces a front by the next of its line.
     #[inline]
     pub(super) fn move_on(&self, mut front: PeekMut<'_, Front>) {
-        match self.lines.after(&front, |id| self.nodes[id as usize].priority) {
+        match self.lines.after(&front, |id| (self.priorities[id as usize], self.nodes[id as usize].demand)) {
             Some(next) => *front = next,
             None => {
                 PeekMut::pop(front);
@@ -95,36 +110,48 @@ impl ListScheduler {
         workers.choose(now_ns, duration_ns).map(Some).ok_or(WaitsForFaster)
     }
 
-    /// Starts a node whose needs have been taken.
+    /// Takes a node, whose needs have been taken, out of its line; what the rest of the pass does not depend on is done for
+    /// all that are taken together, by [`Self::start`].
     #[inline]
-    pub(super) fn dispatch(&mut self, now_ns: u64, id: u32, worker: Option<u32>) {
-        let node = self.nodes[id as usize];
-        self.lines.remove(node.position, self.demands.class_of(node.demand), self.key(id));
-        self.apply(id, Stimulus::Dispatched);
-        let node = &mut self.nodes[id as usize];
-        node.n_attempts = node.n_attempts.saturating_add(1);
-        self.forget_time(id);
-        let mut finish_ns = now_ns;
-        if let Some(durations) = &mut self.durations {
-            let duration_ns = durations.of_node_ns[id as usize];
-            let on_worker_ns = match (&self.workers, worker) {
-                (Some(workers), Some(worker)) => workers.duration_ns(worker, duration_ns),
-                _ => duration_ns,
-            };
-            finish_ns = now_ns.saturating_add(on_worker_ns);
-            durations.finish_ns[id as usize] = finish_ns;
-            durations.running.insert((finish_ns, id));
-        }
+    pub(super) fn dispatch(&mut self, now_ns: u64, front: &Front, worker: Option<u32>, taken: &mut Vec<u32>) {
+        self.lines.remove_front(front);
+        taken.push(front.node);
+        let Some(durations) = &mut self.durations else {
+            if let (Some(workers), Some(worker)) = (&mut self.workers, worker) {
+                workers.assign(worker, front.node, now_ns);
+            }
+            return;
+        };
+        let mut duration_ns = durations.of_node_ns[front.node as usize];
         if let (Some(workers), Some(worker)) = (&mut self.workers, worker) {
-            workers.assign(worker, id, finish_ns);
+            duration_ns = workers.duration_ns(worker, duration_ns);
+            workers.assign(worker, front.node, now_ns.saturating_add(duration_ns));
         }
+        let finish_ns = now_ns.saturating_add(duration_ns);
+        durations.finish_ns[front.node as usize] = finish_ns;
+        durations.running.insert((finish_ns, front.node));
+    }
+
+    /// Starts nodes that were taken out of their lines.
+    ///
+    /// Apart from choosing them, since here each visit of memory is independent of the one before.
+    fn start(&mut self, taken: &[u32]) {
+        for &id in taken {
+            let node = &mut self.nodes[id as usize];
+            node.state = node.state.after(Stimulus::Dispatched).expect("what is in line is ready");
+            node.n_attempts = node.n_attempts.saturating_add(1);
+            if node.has_time {
+                self.forget_time(id);
+            }
+        }
+        self.n_by_state[NodeState::Ready as usize] -= taken.len();
+        self.n_by_state[NodeState::Running as usize] += taken.len();
     }
 
     /// Takes a ready node that needs more than there is out of its line, so that it holds up nobody.
-    pub(super) fn set_aside(&mut self, id: u32) {
-        let node = self.nodes[id as usize];
-        self.lines.remove(node.position, self.demands.class_of(node.demand), self.key(id));
-        self.oversized.insert(id);
+    pub(super) fn set_aside(&mut self, front: &Front) {
+        self.lines.remove_front(front);
+        self.oversized.insert(front.node);
     }
 
     /// Puts delayed nodes whose time has come in line.

@@ -66,20 +66,20 @@ impl ListScheduler {
             );
             match state {
                 NodeState::Waiting | NodeState::Skipped => {
-                    assert!(node.n_unmet > 0, "node {id} waits for something, or did");
+                    assert!(self.n_unmet[id as usize] > 0, "node {id} waits for something, or did");
                 }
                 NodeState::Delayed
                 | NodeState::Ready
                 | NodeState::Running
                 | NodeState::Cancelling
                 | NodeState::Finished
-                | NodeState::Failed => assert_eq!(node.n_unmet, 0, "node {id} waits for nothing"),
+                | NodeState::Failed => {
+                    assert_eq!(self.n_unmet[id as usize], 0, "node {id} waits for nothing");
+                }
                 NodeState::Cancelled => {}
             }
         }
-        for (id, (node, n_unmet)) in self.nodes.iter().zip(n_unmet).enumerate() {
-            assert_eq!(node.n_unmet, n_unmet, "unfinished predecessors of node {id} are counted");
-        }
+        assert_eq!(self.n_unmet, n_unmet, "unfinished predecessors are counted");
         assert_eq!(self.n_by_state, n_by_state, "nodes are counted by state");
         assert_eq!(self.lines.len(), n_lined, "nodes in line are counted");
         assert_eq!(self.timers.len(), n_by_state[NodeState::Delayed as usize], "timers are counted");

@@ -76,6 +76,11 @@ impl Workers {
         on_worker_ns
     }
 
+    /// How long a node takes on the worker that it was given to last.
+    pub(super) fn duration_on_its_worker_ns(&self, node: u32, duration_ns: u64) -> u64 {
+        self.worker_of(node).map_or(duration_ns, |worker| self.duration_ns(worker, duration_ns))
+    }
+
     pub(super) fn begin_pass(&mut self) {
         self.n_waits = 0;
         self.promised_until_ns.copy_from_slice(&self.free_at_ns);
