@@ -3,7 +3,7 @@
 use super::NodeId;
 
 /// One list of nodes per node; row `i` is `entries[offsets[i]..offsets[i + 1]]`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Csr {
     offsets: Vec<u32>,
     entries: Vec<NodeId>,
