@@ -132,6 +132,32 @@ def _graphs() -> list[Figure]:
     ]
 
 
+def _graph_peers() -> list[Figure]:
+    parts = {"build": "build", "order": "topological order", "levels": "levels", "path": "critical path"}
+    group = "Arrays beside others: 100,000 nodes, 300,000 edges, ids permuted"
+    reduction = "Transitive reduction: 2,000 nodes, 6,000 edges, ids permuted"
+    peers = {
+        "python": ("plain Python", ("build", "order", "levels", "path"), (15, 33)),
+        "networkx": ("networkx", ("build", "order", "levels", "path"), (None, None)),
+        "graphlib": ("graphlib", ("build", "order"), (None, None)),
+        "igraph": ("igraph", ("build", "order"), (None, None)),
+    }
+    figures = []
+    for peer, (title, names, promises) in peers.items():
+        whole = " + ".join(parts[name] for name in names)
+        figures.append(Figure(f"graph-{peer}", f"{title}: {whole}", group, *promises, kind="speedup"))
+        figures += [
+            Figure(f"graph-{peer}-{name}", f"{title}: {parts[name]} alone", group, kind="speedup") for name in names
+        ]
+    return [
+        *figures,
+        Figure("reduction-python", "plain Python", reduction, 5, 11, kind="speedup"),
+        Figure("reduction-networkx", "networkx", reduction, kind="speedup"),
+        Figure("reduction-rustworkx", "rustworkx", reduction, kind="speedup"),
+        Figure("reduction-time", "ours per node, beside plain Python's", reduction, 200, 100, kind="nanoseconds"),
+    ]
+
+
 def _crossings() -> list[Figure]:
     group = "The price of a crossing"
     return [
@@ -162,6 +188,7 @@ _ALL = [
     *_describing(),
     *_once(),
     *_graphs(),
+    *_graph_peers(),
     Figure(
         "import", "`import makespan` over a bare interpreter; numpy is not imported", "Import", 30, None, "difference"
     ),

@@ -28,9 +28,9 @@ _Key = TypeVar("_Key", bound="Hashable")
 class DependencyGraph:
     """An immutable directed graph without cycles; nodes are 0 to ``n_nodes - 1``.
 
-    Entry ``i`` of an array over nodes belongs to node ``i``. Arrays that come out are the caller's own. Threads may share
-    a graph; whatever takes long releases the interpreter. Graphs are equal where nodes, edges and `labels` are, and
-    ``len(graph)`` is the number of nodes. A pickle holds the labels and two uint32 arrays, rows as of `to_csr`.
+    Entry ``i`` of an array over nodes belongs to node ``i``. Arrays that come out are the caller's own. Threads may
+    share a graph; whatever takes long releases the interpreter. Graphs are equal where nodes, edges and `labels` are,
+    and ``len(graph)`` is the number of nodes. A pickle holds the labels and rows as of `to_csr`, in uint32.
 
     Examples
     --------
@@ -186,8 +186,8 @@ class DependencyGraph:
     def labels(self) -> tuple[Hashable, ...] | None:
         """What the nodes are called where they came from, by id; None where they are called by their ids.
 
-        Set by `from_dict` and `from_networkx`, kept by `subgraph` and `transitive_reduction`, shown by `to_networkx`, by
-        pictures and by the error that names a cycle. Everything else takes and returns ids.
+        Set by `from_dict` and `from_networkx`, kept by `subgraph` and `transitive_reduction`, shown by `to_networkx`,
+        by pictures and by the error that names a cycle. Everything else takes and returns ids.
         """
         return self._labels
 

@@ -210,6 +210,8 @@ proptest! {
         let reduced = transitive_reduction(&graph);
         prop_assert!(edge_set(&reduced).is_subset(&edge_set(&graph)));
         prop_assert!(reduced.topological_order().eq(graph.topological_order()));
+        prop_assert_eq!(reduced.is_id_ordered(), graph.is_id_ordered());
+        prop_assert_eq!(reduced.levels(), graph.levels());
         for node in graph.nodes() {
             prop_assert_eq!(descendants(&reduced, node), descendants(&graph, node));
         }
