@@ -79,7 +79,7 @@ impl Graph {
     pub fn from_csr(offsets: &[i64], targets: &[i64]) -> Result<Self, GraphError> {
         check_offsets(offsets, "targets", targets.len())?;
         let ends = offsets.windows(2).zip(0_u64..).flat_map(|(pair, source)| {
-            let row = &targets[pair[0] as usize..pair[1] as usize];
+            let row = &targets[pair[0].cast_unsigned() as usize..pair[1].cast_unsigned() as usize];
             row.iter().map(move |target| (source, target.cast_unsigned()))
         });
         build(offsets.len() - 1, targets.len(), ends)
@@ -123,7 +123,7 @@ fn check_offsets<T: Copy + Ord + Into<i64>>(
         return not_ascending(idx + 1);
     }
     // It is not below the first, which is 0.
-    let expected = last.into() as usize;
+    let expected = last.into().cast_unsigned() as usize;
     if expected == n_entries {
         Ok(())
     } else {

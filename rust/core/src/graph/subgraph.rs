@@ -29,10 +29,9 @@ pub fn subgraph(graph: &Graph, nodes: &[i64]) -> Result<Graph, GraphError> {
     let mut new_ids = vec![None; n_nodes];
     let mut named = Vec::with_capacity(nodes.len());
     for (node_idx, &node) in nodes.iter().enumerate() {
-        let place = usize::try_from(node).ok().and_then(|idx| new_ids.get_mut(idx));
-        let place = place.ok_or(GraphError::NotANode { node_idx, node, n_nodes })?;
-        let old = NodeId(node as u32);
-        if place.replace(NodeId::from_index(node_idx)).is_some() {
+        let idx = usize::try_from(node).ok().filter(|&idx| idx < n_nodes);
+        let old = NodeId::from_index(idx.ok_or(GraphError::NotANode { node_idx, node, n_nodes })?);
+        if new_ids[old.index()].replace(NodeId::from_index(node_idx)).is_some() {
             return Err(GraphError::RepeatedNode { node_idx, node: old });
         }
         named.push(old);
