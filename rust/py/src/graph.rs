@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use makespan_core::graph::{
-    Graph, NodeId, ancestors, critical_path, descendants, subgraph, transitive_reduction, upward_rank,
+    Graph, NodeId, TransitiveReduction, ancestors, critical_path, descendants, subgraph, upward_rank,
 };
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -113,8 +113,13 @@ impl PyGraph {
         detached(py, || ids(descendants(&self.0, NodeId::new(node)))).into_pyarray(py)
     }
 
-    fn transitive_reduction(&self, py: Python<'_>) -> Self {
-        Self(Arc::new(detached(py, || transitive_reduction(&self.0))))
+    /// The graph without implied edges; may be interrupted by a signal.
+    fn transitive_reduction(&self, py: Python<'_>) -> BindResult<Self> {
+        let mut reduction = detached(py, || TransitiveReduction::new(&self.0));
+        while detached(py, || reduction.advance()) {
+            py.check_signals()?;
+        }
+        Ok(Self(Arc::new(detached(py, || reduction.finish()))))
     }
 
     /// The graph of some nodes, called by their place in the array.

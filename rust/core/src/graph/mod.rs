@@ -6,7 +6,8 @@
 //!
 //! - [`Graph`] and its construction from edges, arrays and predecessor lists
 //! - [`critical_path()`] and [`upward_rank`]: longest paths under given durations
-//! - [`ancestors`], [`descendants`] and [`transitive_reduction`]: what reaches what
+//! - [`ancestors`] and [`descendants`]: what reaches what
+//! - [`transitive_reduction`]: the edges that are needed; [`TransitiveReduction`] where one may want to stop
 //! - [`subgraph()`]: some of the nodes, and the edges between them
 
 mod build;
@@ -15,6 +16,7 @@ mod csr;
 mod error;
 mod order;
 pub mod reach;
+pub mod reduction;
 pub mod subgraph;
 
 use std::fmt;
@@ -27,7 +29,8 @@ use self::order::StoredOrder;
 pub use self::critical_path::{CriticalPath, critical_path, upward_rank};
 pub use self::error::GraphError;
 pub use self::order::TopologicalOrder;
-pub use self::reach::{ancestors, descendants, transitive_reduction};
+pub use self::reach::{ancestors, descendants};
+pub use self::reduction::{TransitiveReduction, transitive_reduction};
 pub use self::subgraph::subgraph;
 
 /// The largest number of nodes of a graph.
