@@ -27,7 +27,7 @@ def as_integers(values: ArrayLike, argument: str, shape: str) -> NDArray[np.int6
         raise ValidationError(argument, f"{array.dtype}, shape {array.shape}", f"integers, shape {shape}")
     if array.dtype == np.uint64 and array.size and array.max() > _ID_MAX:
         place = int(np.argmax(array > _ID_MAX))
-        raise ValidationError(f"{argument}[{place}]", int(array[place]), "a node id")
+        raise ValidationError(f"{argument}[{place}]", int(array[place]), "an integer below 2**63")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
