@@ -147,7 +147,10 @@ fn graph_error(error: GraphError) -> PyErr {
 
 fn list_error(error: ListError) -> PyErr {
     use classes::{SchedulerError, UnsatisfiableError, ValidationError};
-    let below = |n: usize| format!("from 0 to {}", n.saturating_sub(1));
+    let index = |what: &str, n: usize| match n.checked_sub(1) {
+        Some(last) => format!("{what} from 0 to {last}"),
+        None => format!("no {what}, since there is none"),
+    };
     match error {
         ListError::Graph(error) => graph_error(error),
         ListError::UnknownNode { idx, node, n_nodes } => {
@@ -177,12 +180,12 @@ fn list_error(error: ListError) -> PyErr {
             ValidationError::new_err((format!("{what}[{idx}]"), value, "a whole number that is not negative"))
         }
         ListError::UnknownResource { resource, n_resources } => {
-            ValidationError::new_err(("resource", resource, format!("an index {}", below(n_resources))))
+            ValidationError::new_err(("resource", resource, index("resource", n_resources)))
         }
         ListError::UnknownGroup { idx, group, n_groups } => ValidationError::new_err((
             format!("groups[{idx}]"),
             group,
-            format!("a group {}, or -1", below(n_groups)),
+            format!("{}, or -1", index("group", n_groups)),
         )),
         ListError::BadSpeed { idx, value } => {
             ValidationError::new_err((format!("speeds[{idx}]"), value, "a positive number"))
