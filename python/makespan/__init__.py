@@ -47,7 +47,14 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
-    from makespan.scheduling import DependencyGraph
+    from makespan.scheduling import (
+        DeadEntry,
+        DependencyGraph,
+        ExecutionQueue,
+        Priority,
+        QueueHealth,
+        QueueStatistics,
+    )
 
 __all__ = [
     "BUILD_PROFILE",
@@ -58,10 +65,12 @@ __all__ = [
     "ConfigurationError",
     "CriticalPath",
     "CycleError",
+    "DeadEntry",
     "DependencyGraph",
     "DuplicateKeyError",
     "EmptyQueueError",
     "ExecutionException",
+    "ExecutionQueue",
     "Failed",
     "ForeignHandleError",
     "InternalError",
@@ -70,9 +79,12 @@ __all__ = [
     "NotComputedYet",
     "OptimizedSequentialStrategy",
     "PreparedWorkflow",
+    "Priority",
     "Progress",
     "QueueError",
     "QueueFullError",
+    "QueueHealth",
+    "QueueStatistics",
     "ResourceError",
     "RunError",
     "RunFailedError",
@@ -106,7 +118,12 @@ __version__ = VERSION
 
 # What needs numpy is loaded when it is first asked for.
 _LOADED_LATE = {
+    "DeadEntry": "makespan.scheduling",
     "DependencyGraph": "makespan.scheduling",
+    "ExecutionQueue": "makespan.scheduling",
+    "Priority": "makespan.scheduling",
+    "QueueHealth": "makespan.scheduling",
+    "QueueStatistics": "makespan.scheduling",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

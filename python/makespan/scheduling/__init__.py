@@ -1,5 +1,14 @@
 """Scheduling without workflows: graphs, queues and schedulers over whole arrays."""
 
 from makespan.scheduling.graph import DependencyGraph, GraphCriticalPath
+from makespan.scheduling.queue import DeadEntry, ExecutionQueue, Priority, QueueHealth, QueueStatistics
 
-__all__ = ["DependencyGraph", "GraphCriticalPath"]
+__all__ = [
+    "DeadEntry",
+    "DependencyGraph",
+    "ExecutionQueue",
+    "GraphCriticalPath",
+    "Priority",
+    "QueueHealth",
+    "QueueStatistics",
+]

@@ -3,20 +3,29 @@
 //! Exceptions are classes written in Python (`makespan/exceptions.py`), loaded when first raised.
 
 use makespan_core::graph::{GraphError, NodeId};
+use makespan_core::queue::{EntryState, QueueFull};
 use makespan_core::sched::SchedulerError;
 use pyo3::PyErr;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
+use crate::keys::Key;
+
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
     pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
+    pyo3::import_exception!(makespan.exceptions, ClosedQueueError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
+    pyo3::import_exception!(makespan.exceptions, DuplicateKeyError);
+    pyo3::import_exception!(makespan.exceptions, EmptyQueueError);
     pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
     pyo3::import_exception!(makespan.exceptions, InternalError);
     pyo3::import_exception!(makespan.exceptions, NotComputedYet);
+    pyo3::import_exception!(makespan.exceptions, QueueError);
+    pyo3::import_exception!(makespan.exceptions, QueueFullError);
     pyo3::import_exception!(makespan.exceptions, SchedulerError);
+    pyo3::import_exception!(makespan.exceptions, UnknownKeyError);
     pyo3::import_exception!(makespan.exceptions, UnknownNodeError);
     pyo3::import_exception!(makespan.exceptions, ValidationError);
     pyo3::import_exception!(makespan.exceptions, WorkflowError);
@@ -45,6 +54,29 @@ pub(crate) enum BindError {
     ClosedEngine,
     /// The description of a workflow is wrong in another way.
     Workflow(String),
+    /// An argument of a queue has a value that cannot be meant.
+    Argument { argument: String, value: Py<PyAny>, expected: &'static str },
+    /// A queue could not do what was asked of it.
+    Queue(QueueRefusal),
+}
+
+/// Why a queue refuses.
+#[derive(Debug)]
+pub(crate) enum QueueRefusal {
+    /// There is no room.
+    Full(QueueFull),
+    /// There is nothing to take.
+    Empty,
+    /// Nothing goes in any more, and what was there is taken.
+    Closed,
+    /// The key is there already.
+    Duplicate { key: Key, state: EntryState },
+    /// The key is not in the state that this needs.
+    Unknown { key: Key, expected: &'static str },
+    /// What is taken is not remembered.
+    Untracked,
+    /// Another thread had the lock when the process was forked.
+    Forked,
 }
 
 /// The result of everything fallible in this crate.
@@ -65,6 +97,18 @@ impl From<SchedulerError> for BindError {
 impl From<PyErr> for BindError {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
+    }
+}
+
+impl From<QueueRefusal> for BindError {
+    fn from(refusal: QueueRefusal) -> Self {
+        Self::Queue(refusal)
+    }
+}
+
+impl From<QueueFull> for QueueRefusal {
+    fn from(full: QueueFull) -> Self {
+        Self::Full(full)
     }
 }
 
@@ -93,7 +137,37 @@ impl From<BindError> for PyErr {
             }
             BindError::ClosedEngine => raise::ClosedEngineError::new_err(()),
             BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),
+            BindError::Argument { argument, value, expected } => {
+                raise::ValidationError::new_err((argument, value, expected))
+            }
+            BindError::Queue(refusal) => queue_error(refusal),
         }
+    }
+}
+
+fn queue_error(refusal: QueueRefusal) -> PyErr {
+    use classes as raise;
+    let of_key = |key: &Key| Python::attach(|py| key.to_py(py).map(Bound::unbind));
+    match refusal {
+        QueueRefusal::Full(QueueFull { size_max, n_refused }) => {
+            raise::QueueFullError::new_err((size_max, n_refused))
+        }
+        QueueRefusal::Empty => raise::EmptyQueueError::new_err(()),
+        QueueRefusal::Closed => raise::ClosedQueueError::new_err(()),
+        QueueRefusal::Duplicate { key, state } => match of_key(&key) {
+            Ok(key) => raise::DuplicateKeyError::new_err((key, state.as_str())),
+            Err(error) => error,
+        },
+        QueueRefusal::Unknown { key, expected } => match of_key(&key) {
+            Ok(key) => raise::UnknownKeyError::new_err((key, expected)),
+            Err(error) => error,
+        },
+        QueueRefusal::Untracked => raise::QueueError::new_err((
+            "this queue forgets what is taken (tracked=False), so that nothing is in work; make it with tracked=True",
+        )),
+        QueueRefusal::Forked => raise::QueueError::new_err((
+            "another thread was using this queue when the process was forked; make another one in the child",
+        )),
     }
 }
 

@@ -18,11 +18,15 @@ mod error;
 mod graph;
 mod handle;
 mod history;
+mod keys;
 mod layout;
+mod monitor;
 mod names;
 mod prepared;
 mod program;
 mod progress;
+mod queue;
+mod queue_values;
 mod record;
 mod recording;
 mod run;
@@ -53,6 +57,8 @@ mod _core {
     use crate::program::PyProgram;
     #[pymodule_export]
     use crate::progress::PyProgress;
+    #[pymodule_export]
+    use crate::queue::PyQueue;
     #[pymodule_export]
     use crate::record::PyRecord;
     #[pymodule_export]
