@@ -108,6 +108,14 @@ pub(crate) enum Key {
 }
 
 impl Key {
+    /// What the core calls an entry with this key; objects are known by their slots.
+    pub(crate) fn label(&self) -> i64 {
+        match self {
+            Self::Int(key) => *key,
+            Self::Object(_) => 0,
+        }
+    }
+
     pub(crate) fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Int(key) => Ok(key.into_pyobject(py)?.into_any()),
@@ -156,7 +164,13 @@ impl ObjectKeys {
         self.keys[slot as usize] = Some(ObjectKey { key, hash, next });
     }
 
+    /// Whether there is no key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
     /// The key in a slot; none if there is an integer.
+    #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&Arc<Py<PyAny>>> {
         self.keys.get(slot as usize)?.as_ref().map(|entry| &entry.key)
     }

@@ -26,6 +26,7 @@ mod prepared;
 mod program;
 mod progress;
 mod queue;
+mod queue_state;
 mod queue_values;
 mod record;
 mod recording;

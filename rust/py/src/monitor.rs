@@ -149,18 +149,20 @@ impl<S: Shared> Monitor<S> {
         !is_ready
     }
 
-    /// Works on what is behind the lock, and lets all who wait look at it.
-    pub(crate) fn visit_and_call_all<R>(&self, work: impl FnOnce(&mut S) -> R) -> (R, Bells) {
+    /// Lets all who wait look at what is there now.
+    pub(crate) fn call_all(&self) -> Bells {
         let mut state = self.lock();
-        let result = work(&mut state.shared);
-        let bells = Bells {
-            takers: std::mem::take(&mut state.takers.has_bell),
-            putters: std::mem::take(&mut state.putters.has_bell),
-        };
+        let takers = std::mem::take(&mut state.takers.has_bell);
+        let putters = std::mem::take(&mut state.putters.has_bell);
         drop(state);
         self.takeable.notify_all();
         self.puttable.notify_all();
-        (result, bells)
+        Bells { takers, putters }
+    }
+
+    /// Returns once nobody has the lock.
+    pub(crate) fn wait_for_lock(&self) {
+        drop(self.lock());
     }
 
     /// Forgets all who wait: in a forked child they are not there. False if somebody who is not there has the lock.

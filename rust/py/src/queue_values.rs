@@ -1,13 +1,18 @@
-//! What a queue is given, as the core takes it: priorities, seconds, keys, the time.
+//! What a queue is given, as the core takes it: priorities, seconds, keys, columns, the time.
+
+use std::sync::Arc;
 
 use makespan_core::Priority;
 use makespan_core::queue::NewEntry;
+use numpy::PyReadonlyArray1;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple, PyType};
 
 use crate::clock::clock;
 use crate::error::{BindError, BindResult};
+use crate::keys::Key;
 
 /// Seconds are counted in nanoseconds of 64 bits: about 292 years.
 const SECONDS_MAX: f64 = 9e9;
@@ -127,10 +132,113 @@ impl<'a, 'py> GivenKey<'a, 'py> {
             None => Ok(Self::Object(key, key.hash()?)),
         }
     }
+
+    /// The key as it is kept.
+    pub(crate) fn to_key(&self) -> Key {
+        match self {
+            Self::Int(key) => Key::Int(*key),
+            Self::Object(key, _) => Key::Object(Arc::new((*key).clone().unbind())),
+        }
+    }
+
+    /// Asks Python whether another key equals this one, and returns both.
+    pub(crate) fn compared(&self, py: Python<'_>, other: Py<PyAny>) -> BindResult<(Py<PyAny>, bool)> {
+        let is_equal = match self {
+            Self::Int(_) => false,
+            Self::Object(key, _) => other.bind(py).eq(key)?,
+        };
+        Ok((other, is_equal))
+    }
+
+    /// What the core calls an entry with this key.
+    pub(crate) fn label(&self) -> i64 {
+        match self {
+            Self::Int(key) => *key,
+            Self::Object(..) => 0,
+        }
+    }
+
+    pub(crate) fn hash(&self) -> isize {
+        match self {
+            Self::Int(_) => 0,
+            Self::Object(_, hash) => *hash,
+        }
+    }
+}
+
+/// The columns of a batch, checked.
+pub(crate) struct Columns {
+    priorities: Vec<Priority>,
+    deadlines_ns: Option<Vec<i64>>,
+}
+
+impl Columns {
+    /// Reads columns of as many numbers as there are keys.
+    pub(crate) fn new(
+        py: Python<'_>,
+        now_ns: u64,
+        n: usize,
+        priorities: &PyReadonlyArray1<'_, f64>,
+        deadlines: Option<&PyReadonlyArray1<'_, f64>>,
+    ) -> BindResult<Self> {
+        let priorities =
+            column(py, "priorities", n, priorities, "a number that is not NaN", Priority::from_f64)?;
+        let from_now = |seconds| deadline_ns(now_ns, seconds);
+        let deadlines_ns = deadlines
+            .map(|seconds| column(py, "deadlines", n, seconds, "seconds from now, not NaN", from_now))
+            .transpose()?;
+        Ok(Self { priorities, deadlines_ns })
+    }
+
+    /// The entries with these labels.
+    pub(crate) fn entries(
+        &self,
+        labels: impl ExactSizeIterator<Item = i64>,
+    ) -> impl ExactSizeIterator<Item = NewEntry> {
+        labels.enumerate().map(|(place, label)| {
+            let entry = NewEntry::new(label, self.priorities[place]);
+            match &self.deadlines_ns {
+                Some(deadlines_ns) => NewEntry { deadline_ns: deadlines_ns[place], ..entry },
+                None => entry,
+            }
+        })
+    }
+}
+
+fn column<T>(
+    py: Python<'_>,
+    argument: &str,
+    n: usize,
+    values: &PyReadonlyArray1<'_, f64>,
+    expected: &'static str,
+    read: impl Fn(f64) -> Option<T>,
+) -> BindResult<Vec<T>> {
+    let values = values.as_array();
+    if values.len() != n {
+        return Err(wrong(argument, PyInt::new(py, values.len()).as_any(), "as many as there are keys"));
+    }
+    let mut column = Vec::with_capacity(n);
+    for (place, &value) in values.iter().enumerate() {
+        match read(value) {
+            Some(value) => column.push(value),
+            None => {
+                return Err(wrong(
+                    format!("{argument}[{place}]"),
+                    PyFloat::new(py, value).as_any(),
+                    expected,
+                ));
+            }
+        }
+    }
+    Ok(column)
 }
 
 /// The integer that a float equals, if it fits.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "compared with the float afterwards")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "compared with the float afterwards"
+)]
 fn whole(value: f64) -> Option<i64> {
     let int = value as i64;
     (int as f64 == value && int != i64::MAX).then_some(int)
@@ -161,23 +269,32 @@ impl QueueClock {
         })
     }
 
-    /// The time; none where it takes Python to know it.
+    pub(crate) fn is_native(&self) -> bool {
+        matches!(self, Self::Native { .. })
+    }
+
+    /// The time where it can be known without Python, else what was `known_ns` before.
     #[inline]
-    pub(crate) fn native_ns(&self) -> Option<u64> {
+    pub(crate) fn native_ns(&self, known_ns: u64) -> u64 {
         match self {
             Self::Native { start_raw, base_ns } => {
-                Some(base_ns + clock().delta_as_nanos(*start_raw, clock().raw()))
+                base_ns + clock().delta_as_nanos(*start_raw, clock().raw())
             }
-            Self::Given { .. } => None,
+            Self::Given { .. } => known_ns,
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Native { .. } => Ok(()),
+            Self::Given { function, .. } => visit.call(function),
         }
     }
 
     #[inline]
     pub(crate) fn now_ns(&self, py: Python<'_>) -> BindResult<u64> {
         match self {
-            Self::Native { start_raw, base_ns } => {
-                Ok(base_ns + clock().delta_as_nanos(*start_raw, clock().raw()))
-            }
+            Self::Native { .. } => Ok(self.native_ns(0)),
             Self::Given { function, start_s, base_ns } => {
                 let elapsed_s = reading(function.bind(py))? - start_s;
                 Ok(base_ns.saturating_add_signed(nanoseconds(elapsed_s)))

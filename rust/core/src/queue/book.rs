@@ -151,7 +151,10 @@ impl Book {
         self.rank_of(self.record(slot), slot)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a rank is rounded as the priority is; arrivals stay in order")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rank is rounded as the priority is; arrivals stay in order"
+    )]
     fn rank_of(&self, record: &Record, slot: u32) -> Rank {
         let priority = if self.ageing_per_ns == 0.0 {
             record.priority
@@ -178,11 +181,21 @@ impl Book {
         self.state(slot) == Some(EntryState::Waiting) && self.place::<E>(slot, is_reverse) == place
     }
 
+    /// Has the records of these places brought from memory, all at once.
+    pub(crate) fn touch<E: Entry>(&self, places: &[E]) {
+        let tickets =
+            places.iter().map(|place| self.records.get(place.slot() as usize).map_or(0, |r| r.ticket));
+        std::hint::black_box(tickets.fold(0, |all, ticket| all ^ ticket));
+    }
+
     /// Takes the entry whose place this is, if it still is.
+    #[inline]
     pub(crate) fn take<E: Entry>(&mut self, place: E, now_ns: u64, waits: &mut Waits) -> Option<Taken> {
         let slot = place.slot();
         let record = self.records.get(slot as usize)?;
-        if record.state != Some(EntryState::Waiting) || !place.is_of(self.rank_of(record, slot), record.ticket) {
+        if record.state != Some(EntryState::Waiting)
+            || !place.is_of(self.rank_of(record, slot), record.ticket)
+        {
             return None;
         }
         let taken = Taken { slot, label: record.label };

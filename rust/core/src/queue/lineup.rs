@@ -70,6 +70,10 @@ impl Entry for Wide {
 /// A batch below this size goes into the heap: another run costs a comparison at every later pop.
 const RUN_LEN_MIN: usize = 32;
 
+/// How many entries are touched together: enough to keep memory busy, few enough to stay in the nearest cache.
+const N_TOUCHED_MAX: usize = 128;
+const N_TOUCHED_MIN: usize = 8;
+
 /// Entries in order.
 ///
 /// The lengths of the runs at least halve from each to the next, so there are few: a run that would be longer than that is
@@ -131,7 +135,16 @@ impl<E: Entry> Lineup<E> {
     }
 
     /// Takes out the first `n` live entries, or all; `take` says of each entry whether it was one.
-    pub(crate) fn pop_many(&mut self, n: usize, mut take: impl FnMut(E) -> bool) {
+    ///
+    /// `touch` is shown entries before they are taken, so that it can have what belongs to them brought from memory at
+    /// once: one after the other, each would wait for the one before.
+    pub(crate) fn pop_many<C>(
+        &mut self,
+        n: usize,
+        context: &mut C,
+        touch: impl Fn(&C, &[E]),
+        mut take: impl FnMut(&mut C, E) -> bool,
+    ) {
         let mut n_taken = 0;
         while n_taken < n
             && let Some((source, _, limit)) = self.front()
@@ -139,18 +152,21 @@ impl<E: Entry> Lineup<E> {
             match source {
                 Source::Heap => {
                     let first = self.pop_from(source);
-                    n_taken += usize::from(take(first));
+                    n_taken += usize::from(take(context, first));
                 }
                 Source::Run(run_idx) => {
-                    // Everything up to `limit` comes from this run.
                     let run = &mut self.runs[run_idx];
-                    let len_before = run.len();
-                    while n_taken < n
+                    let begin = run.len() - run.len().min(n - n_taken).min(N_TOUCHED_MAX);
+                    if run.len() - begin >= N_TOUCHED_MIN {
+                        touch(context, &run[begin..]);
+                    }
+                    // Everything up to `limit` comes from this run.
+                    while run.len() > begin
                         && let Some(first) = run.pop_if(|first| *first <= limit)
                     {
-                        n_taken += usize::from(take(first));
+                        self.len -= 1;
+                        n_taken += usize::from(take(context, first));
                     }
-                    self.len -= len_before - run.len();
                     if run.is_empty() {
                         self.runs.remove(run_idx);
                     }

@@ -394,11 +394,7 @@ impl Queue {
         }
         self.widen();
         self.line_up(&slots);
-        let mut gone = Vec::new();
-        while let Some(dropped) = slots.last().and_then(|&last| self.drop_lowest(last)) {
-            gone.push(dropped);
-        }
-        Ok(gone)
+        Ok(slots.iter().rev().map_while(|&newest| self.drop_lowest(newest)).collect())
     }
 
     /// Takes the first entry that waits.
@@ -412,7 +408,7 @@ impl Queue {
     pub fn pop_many(&mut self, now_ns: u64, n: usize, mut visit: impl FnMut(Taken)) {
         self.advance(now_ns);
         let Self { book, waiting, waits, .. } = self;
-        with_lineup!(waiting, lineup => lineup.pop_many(n, |place| {
+        with_lineup!(waiting, lineup => lineup.pop_many(n, book, Book::touch, |book, place| {
             book.take(place, now_ns, waits).map(&mut visit).is_some()
         }));
     }
@@ -440,7 +436,12 @@ impl Queue {
     /// # Errors
     ///
     /// [`WrongState`] if it is not in work.
-    pub fn fail(&mut self, now_ns: u64, slot: u32, reason: Option<Box<str>>) -> Result<Option<u64>, WrongState> {
+    pub fn fail(
+        &mut self,
+        now_ns: u64,
+        slot: u32,
+        reason: Option<Box<str>>,
+    ) -> Result<Option<u64>, WrongState> {
         self.expect(slot, &[EntryState::InWork])?;
         self.counts.n_failed += 1;
         let n_attempts = self.book.record(slot).n_attempts.saturating_add(1);
@@ -461,18 +462,6 @@ impl Queue {
         self.delayed.insert((due_ns, ticket, slot));
         self.advance(now_ns);
         Ok(Some(due_ns))
-    }
-
-    /// Puts an entry that was taken back to where it was.
-    ///
-    /// # Errors
-    ///
-    /// [`WrongState`] if it is not in work.
-    pub fn put_back(&mut self, slot: u32) -> Result<(), WrongState> {
-        self.expect(slot, &[EntryState::InWork])?;
-        self.book.set_state(slot, EntryState::Waiting);
-        self.line_up_one(slot);
-        Ok(())
     }
 
     /// A dead entry waits again, as if it had never failed.
@@ -625,7 +614,8 @@ impl Queue {
         }
     }
 
-    /// Drops what is too much, one at a time: the last of what waits, or where nothing waits the newest.
+    /// Drops one entry if there are too many: the last of what waits, or where nothing waits the newest. Each new entry
+    /// drops one at most, also where failures have come back to a full queue.
     fn drop_lowest(&mut self, newest: u32) -> Option<Gone> {
         let size_max = self.options.size_max?;
         let lowest = self.lowest.as_mut()?;
