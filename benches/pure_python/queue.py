@@ -56,7 +56,8 @@ class KeyedQueue:
 
     def pop_many(self, n: int) -> list[Any]:
         """Take the first n keys."""
-        heap, entries, taken = self._heap, self._entries, []
+        heap, entries = self._heap, self._entries
+        taken: list[Any] = []
         while heap and len(taken) < n:
             key = heappop(heap)[2]
             if key is not None:

@@ -57,7 +57,7 @@ class Bells:
                 except RuntimeError:  # The loop is closed, and nobody waits in it any more.
                     of_side.pop(loop, None)
 
-    def _look_in(self, queue: _core.Queue, loop: asyncio.AbstractEventLoop, takers: bool) -> None:  # noqa: FBT001
+    def _look_in(self, queue: _core.Queue, loop: asyncio.AbstractEventLoop, takers: bool) -> None:
         self._look(queue, loop, takers=takers)
 
     def _look(self, queue: _core.Queue, loop: asyncio.AbstractEventLoop, *, takers: bool) -> None:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import enum
-import math
 import os
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from makespan import _core
 from makespan.exceptions import EmptyQueueError, QueueFullError, ValidationError
 from makespan.scheduling.bells import Bells
+from makespan.scheduling.queue_arguments import as_column, as_keys, as_priorities, count, flag, number, one_of
+from makespan.scheduling.queue_report import DeadEntry, QueueHealth, QueueStatistics
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import SupportsFloat
 
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-__all__ = ["DeadEntry", "ExecutionQueue", "Priority", "QueueHealth", "QueueStatistics"]
+__all__ = ["ExecutionQueue"]
 
 PriorityName = Literal["low", "normal", "high", "urgent", "critical"]
-State = Literal["waiting", "delayed", "in work", "dead"]
 Clock = Callable[[], float]
 
 _SNAPSHOT_VERSION = 1
@@ -35,134 +31,22 @@ _N_RETRIES_MAX = 65_000
 _SLICE_S = 0.05
 
 
-class Priority(enum.IntEnum):
-    """Priorities with names; any number between, below or above them is a priority too.
-
-    Examples
-    --------
-    >>> Priority.LOW < Priority.NORMAL < Priority.HIGH < Priority.URGENT < Priority.CRITICAL
-    True
-    """
-
-    LOW = -10
-    NORMAL = 0
-    HIGH = 10
-    URGENT = 20
-    CRITICAL = 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueStatistics:
-    """What is in a queue, and what happened to its entries since it was made.
-
-    Parameters
-    ----------
-    waiting, delayed, in_work, dead
-        How many entries are in this state.
-    done, failed, dropped
-        How often an entry was done, failed (those that came back included), or was dropped to make room.
-    oldest_s
-        For how many seconds the entry has been waiting that waits longest; None where none waits.
-    taken
-        How many waits the following four are about: those of every entry that was taken.
-    wait_p50_s, wait_p90_s, wait_p99_s, wait_max_s
-        Seconds from arrival until an entry was taken: a share of 50, 90, 99 percent waited no longer, to 1/32 of the
-        value; and the longest wait. None where nothing was taken.
-
-    Examples
-    --------
-    >>> queue = ExecutionQueue()
-    >>> queue.push("a")
-    True
-    >>> queue.stats().waiting
-    1
-    """
-
-    waiting: int
-    delayed: int
-    in_work: int
-    dead: int
-    done: int
-    failed: int
-    dropped: int
-    oldest_s: float | None
-    taken: int
-    wait_p50_s: float | None
-    wait_p90_s: float | None
-    wait_p99_s: float | None
-    wait_max_s: float | None
-
-
-@dataclass(frozen=True)
-class QueueHealth:
-    """Whether a queue can do its work.
-
-    Parameters
-    ----------
-    status
-        ``"ok"``; ``"degraded"`` from 90 % full; ``"closed"``.
-    reason
-        Why it is not ``"ok"``.
-    fill
-        Share of ``size_max`` that is used; 0 where there is no bound.
-
-    Examples
-    --------
-    >>> ExecutionQueue().health().status
-    'ok'
-    """
-
-    status: Literal["ok", "degraded", "closed"]
-    reason: str | None
-    fill: float
-
-
-@dataclass(frozen=True)
-class DeadEntry:
-    """An entry that failed more often than it is retried.
-
-    Parameters
-    ----------
-    key
-        Its key.
-    priority
-        Its priority.
-    attempts
-        How often it failed.
-    reason
-        What the last `failed` gave as the reason.
-
-    Examples
-    --------
-    >>> queue = ExecutionQueue()
-    >>> queue.push("a"), queue.pop(), queue.failed("a", "no network")
-    (True, 'a', False)
-    >>> queue.dead()
-    [DeadEntry(key='a', priority=0.0, attempts=1, reason='no network')]
-    """
-
-    key: Any
-    priority: float
-    attempts: int
-    reason: str | None
-
-
 class ExecutionQueue(_core.Queue):
     """A priority queue whose entries have keys, and are looked after until they are done.
 
-    The largest priority goes first, among equals the earliest deadline, among those the first to arrive. Every method may
-    be called from any thread. A key is in the queue once; while it waits, its priority can be changed (`update`) and it can
-    be taken out (`remove`), which a heap of tuples cannot do. What was taken is *in work* until it is `done`, or `failed`:
-    then it comes back after a delay, and is *dead* after the last retry.
+    The largest priority goes first, among equals the earliest deadline, among those the first to arrive. Every method
+    may be called from any thread. A key is in the queue once; while it waits, its priority can be changed (`update`),
+    and it can be taken out (`remove`), which a heap of tuples cannot do. What was taken is *in work* until it is `done`, or
+    `failed`: then it comes back after a delay, and is *dead* after the last retry.
 
     Parameters
     ----------
     order
         ``"priority"``; or ``"deadline"``: the earliest deadline first, among equals the largest priority.
     ageing
-        How much priority an entry gains per second of waiting. Because all gain alike, the order of those that wait never
-        changes: an entry is ordered by its priority less ``ageing`` × time of arrival. So it is overtaken by newcomers
-        whose priority is higher by ``d`` for at most ``d / ageing`` seconds.
+        How much priority an entry gains per second of waiting. Because all gain alike, the order of those that wait
+        never changes: an entry is ordered by its priority less ``ageing`` times its time of arrival. So it is overtaken
+        by newcomers whose priority is higher by ``d`` for at most ``d / ageing`` seconds.
     tracked
         False: an entry is forgotten as soon as it is taken; `done` and `failed` mean nothing.
     retries
@@ -172,9 +56,9 @@ class ExecutionQueue(_core.Queue):
     size_max
         How many entries may be waiting or delayed. What comes back after a failure is never refused.
     when_full
-        What happens to an entry that a full queue is given: ``"refuse"`` raises `QueueFullError`; ``"block"`` lets `put`
-        and `aput` wait for room (`push` and `push_many` never wait); ``"drop_lowest"`` takes it in and drops what would be
-        taken last of all that wait, which may be the new entry itself.
+        What happens to an entry that a full queue is given: ``"refuse"`` raises `QueueFullError`; ``"block"`` lets
+        `put` and `aput` wait for room (`push` and `push_many` never wait); ``"drop_lowest"`` takes it in and drops what
+        would be taken last of all that wait, which may be the new entry itself.
     clock
         Returns seconds, never falling: `makespan.testing.ManualClock` in tests. None is the system's monotonic time.
 
@@ -185,9 +69,10 @@ class ExecutionQueue(_core.Queue):
 
     Notes
     -----
-    Keys are any hashable. Integers of all kinds that fit into 64 bits, and floats that are whole, are one key where they
-    are equal (``1``, ``1.0``, ``True``) and come back as `int`; they take no Python object. All others are told apart by
-    their own hash and equality. Other types of number (`decimal.Decimal`, `fractions.Fraction`) are keys of their own.
+    Keys are any hashable. Integers of all kinds that fit into 64 bits, and floats that are whole, are one key where
+    they are equal (``1``, ``1.0``, ``True``) and come back as `int`; they take no Python object. All others are told
+    apart by their own hash and equality. Numbers of other types (`decimal.Decimal`, `fractions.Fraction`) are keys of
+    their own.
 
     A single push or pop is O(log n). A batch is sorted once and then read in order: batches are an order of magnitude
     faster than single calls.
@@ -220,7 +105,7 @@ class ExecutionQueue(_core.Queue):
     _options: dict[str, Any]
     _clock: Clock | None
 
-    def __new__(
+    def __new__(  # noqa: D102 (documented by the class)
         cls,
         *,
         order: Literal["priority", "deadline"] = "priority",
@@ -234,14 +119,14 @@ class ExecutionQueue(_core.Queue):
         clock: Clock | None = None,
     ) -> Self:
         options = {
-            "order": _one_of("order", order, ("priority", "deadline")),
-            "ageing": _number("ageing", ageing),
-            "tracked": _flag("tracked", tracked),
-            "retries": _count("retries", retries, 0, _N_RETRIES_MAX),
-            "retry_delay": _number("retry_delay", retry_delay),
-            "retry_delay_max": _number("retry_delay_max", retry_delay_max),
-            "size_max": None if size_max is None else _count("size_max", size_max, 1, 2**32 - 2),
-            "when_full": _one_of("when_full", when_full, ("refuse", "block", "drop_lowest")),
+            "order": one_of("order", order, ("priority", "deadline")),
+            "ageing": number("ageing", ageing),
+            "tracked": flag("tracked", tracked),
+            "retries": count("retries", retries, 0, _N_RETRIES_MAX),
+            "retry_delay": number("retry_delay", retry_delay),
+            "retry_delay_max": number("retry_delay_max", retry_delay_max),
+            "size_max": None if size_max is None else count("size_max", size_max, 1, 2**32 - 2),
+            "when_full": one_of("when_full", when_full, ("refuse", "block", "drop_lowest")),
         }
         return cls._made(options, clock, 0)
 
@@ -271,7 +156,7 @@ class ExecutionQueue(_core.Queue):
     def push_many(
         self,
         keys: Iterable[Hashable] | ArrayLike,
-        priorities: ArrayLike | PriorityName | str = 0.0,
+        priorities: ArrayLike | PriorityName = 0.0,
         deadlines: ArrayLike | None = None,
     ) -> None:
         """Put many entries in, which arrive in this order: all of them or, if there is anything wrong, none.
@@ -307,17 +192,14 @@ class ExecutionQueue(_core.Queue):
         >>> queue.pop_many(2)
         ['c', 'b']
         """
-        import numpy as np
-
-        if isinstance(priorities, str):
-            priorities = Priority[priorities.upper()] if priorities in _NAMES else _refused(priorities)
-        ints = _as_ints(np, keys)
-        if isinstance(ints, list):
-            n = len(ints)
-            self._push_objects(ints, _column(np, "priorities", priorities, n), _deadlines(np, deadlines, n))
+        given = as_keys(keys)
+        n = len(given)
+        of_priority = as_priorities(priorities, n)
+        of_deadline = None if deadlines is None else as_column("deadlines", deadlines, n)
+        if isinstance(given, list):
+            self._push_objects(given, of_priority, of_deadline)
         else:
-            n = len(ints)
-            self._push_ints(ints, _column(np, "priorities", priorities, n), _deadlines(np, deadlines, n))
+            self._push_ints(given, of_priority, of_deadline)
 
     def done_many(self, keys: Iterable[Hashable] | ArrayLike) -> None:
         """Mark entries that are in work as done: they are forgotten.
@@ -342,14 +224,12 @@ class ExecutionQueue(_core.Queue):
         >>> queue.stats().done
         3
         """
-        import numpy as np
-
-        ints = _as_ints(np, keys)
-        if isinstance(ints, list):
-            for key in ints:
+        given = as_keys(keys)
+        if isinstance(given, list):
+            for key in given:
                 self.done(key)
         else:
-            self._ints_done(ints)
+            self._ints_done(given)
 
     async def aget(self) -> Any:
         """Take the first entry; wait for one without blocking the event loop.
@@ -373,6 +253,7 @@ class ExecutionQueue(_core.Queue):
         >>> queue = ExecutionQueue()
         >>> queue.push("a")
         True
+        >>> import asyncio
         >>> asyncio.run(queue.aget())
         'a'
         """
@@ -385,7 +266,7 @@ class ExecutionQueue(_core.Queue):
     async def aput(
         self,
         key: Hashable,
-        priority: SupportsFloat | PriorityName | str | None = None,
+        priority: SupportsFloat | PriorityName | None = None,
         deadline: float | None = None,
         delay: float | None = None,
     ) -> bool:
@@ -413,6 +294,7 @@ class ExecutionQueue(_core.Queue):
         Examples
         --------
         >>> queue = ExecutionQueue()
+        >>> import asyncio
         >>> asyncio.run(queue.aput("a", "high"))
         True
         """
@@ -538,8 +420,8 @@ class ExecutionQueue(_core.Queue):
         Returns
         -------
         snapshot
-            ``version``, ``options``, ``now_ns``, ``counts``, and ``entries`` in the order of their arrival, one list for
-            each property.
+            ``version``, ``options``, ``now_ns``, ``counts``, and ``entries`` in the order of their arrival, one list
+            for each property.
 
         Examples
         --------
@@ -588,7 +470,7 @@ class ExecutionQueue(_core.Queue):
         >>> ExecutionQueue.restore(ExecutionQueue().snapshot())
         <ExecutionQueue 0 waiting, 0 delayed, 0 in work, 0 dead>
         """
-        version = snapshot.get("version") if isinstance(snapshot, dict) else None
+        version = snapshot.get("version")
         if version != _SNAPSHOT_VERSION:
             raise ValidationError("snapshot version", version, f"a snapshot of version {_SNAPSHOT_VERSION}")
         try:
@@ -623,7 +505,7 @@ class ExecutionQueue(_core.Queue):
             f"{', closed' if self.closed else ''}>"
         )
 
-    def _ring(self, takers: bool, putters: bool) -> None:  # noqa: FBT001 (called natively)
+    def _ring(self, takers: bool, putters: bool) -> None:
         """Tell tasks that wait: the native part calls this, attached and without a lock."""
         self._bells.ring(self, takers=takers, putters=putters)
 
@@ -634,7 +516,12 @@ class ExecutionQueue(_core.Queue):
         return min(due_s, _SLICE_S)
 
 
-_NAMES = frozenset(name.lower() for name in Priority.__members__)
+# The examples of the native methods are run with those of this module.
+__test__ = {
+    f"ExecutionQueue.{name}": getattr(_core.Queue, name).__doc__
+    for name in vars(_core.Queue)
+    if not name.startswith("_")
+}
 
 _queues: weakref.WeakSet[ExecutionQueue] = weakref.WeakSet()
 
@@ -647,69 +534,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _refused(name: str) -> float:
-    raise ValidationError("priorities", name, f"numbers, or one of {', '.join(p.name.lower() for p in Priority)}")
-
-
-def _as_ints(np: Any, keys: Iterable[Hashable] | ArrayLike) -> NDArray[np.int64] | list[Any]:
-    """Return keys as an int64 array where they all are such integers, else as a list."""
-    if isinstance(keys, np.ndarray):
-        if keys.ndim != 1:
-            raise ValidationError("keys", keys.shape, "keys, shape (n,)")
-        if np.issubdtype(keys.dtype, np.signedinteger):
-            return np.ascontiguousarray(keys, dtype=np.int64)
-        return keys.tolist()
-    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
-        raise ValidationError("keys", keys, "several keys; one is pushed by push")
-    if isinstance(keys, range):
-        return np.arange(keys.start, keys.stop, keys.step, dtype=np.int64)
-    keys = list(keys)
-    if all(type(key) is int for key in keys):
-        try:
-            return np.array(keys, dtype=np.int64)
-        except OverflowError:
-            return keys
-    return keys
-
-
-def _column(np: Any, argument: str, values: object, n: int) -> NDArray[np.float64]:
-    try:
-        column = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValidationError(argument, values, "numbers") from None
-    if column.ndim == 0:
-        return np.full(n, column)
-    if column.shape != (n,):
-        raise ValidationError(argument, column.shape, f"shape ({n},), one for each key")
-    return column
-
-
-def _deadlines(np: Any, values: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
-    return None if values is None else _column(np, "deadlines", values, n)
-
-
-def _one_of(argument: str, value: object, known: tuple[str, ...]) -> str:
-    if isinstance(value, str) and value in known:
-        return value
-    raise ValidationError(argument, value, f"one of {', '.join(known)}")
-
-
-def _number(argument: str, value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and value >= 0:  # type: ignore[arg-type, operator]
-        return float(value)  # type: ignore[arg-type]
-    raise ValidationError(argument, value, "a number, 0 or more")
-
-
-def _flag(argument: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValidationError(argument, value, "True or False")
-
-
-def _count(argument: str, value: object, least: int, most: int) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-        return value
-    raise ValidationError(argument, value, f"a whole number from {least} to {most}")

@@ -10,6 +10,8 @@
 #[allow(dead_code, reason = "the graphs are for the other tests")]
 mod common;
 
+use std::time::Duration;
+
 use makespan_core::Priority;
 use makespan_core::queue::{EntryState, NewEntry, OrderBy, Queue, QueueFull, QueueOptions, Taken, WhenFull};
 use proptest::collection::vec;
@@ -239,7 +241,9 @@ fn check(options: QueueOptions, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let first = model.waiting().first().copied();
                 prop_assert_eq!(queue.peek(now_ns).map(|first| first.label), first);
                 prop_assert_eq!(queue.pop(now_ns).map(|taken| taken.label), first);
-                first.into_iter().for_each(|label| model.taken(label));
+                if let Some(first) = first {
+                    model.taken(first);
+                }
             }
             Step::PopMany(n) => {
                 let mut taken = Vec::new();
@@ -247,7 +251,9 @@ fn check(options: QueueOptions, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let mut expected = model.waiting();
                 expected.truncate(n);
                 prop_assert_eq!(&taken, &expected);
-                taken.into_iter().for_each(|label| model.taken(label));
+                for label in taken {
+                    model.taken(label);
+                }
             }
             Step::Done(at) => {
                 if let Some(entry) = which(at) {
@@ -400,7 +406,7 @@ proptest! {
         let (rate, first, lead) = (f64::from(rate), f64::from(first), f64::from(lead));
         let mut queue = Queue::new(QueueOptions { ageing_per_s: rate, ..QueueOptions::default() });
         queue.push(0, NewEntry::new(1, Priority::from_f64(first).unwrap())).unwrap();
-        let bound_ns = (lead / rate * 1e9).round() as u64;
+        let bound_ns = Duration::from_secs_f64(lead / rate).as_nanos() as u64;
         let newcomer = NewEntry::new(2, Priority::from_f64(first + lead).unwrap());
         queue.push(bound_ns + u64::from(late_ms) * 1_000_000, newcomer).unwrap();
         prop_assert_eq!(queue.pop(u64::MAX).unwrap().label, 1);

@@ -63,7 +63,6 @@ pub(crate) fn duration_ns(argument: &str, value: &Bound<'_, PyAny>) -> BindResul
 }
 
 /// Seconds as nanoseconds; those beyond what is counted are the most that is.
-#[expect(clippy::cast_possible_truncation, reason = "the range is limited before")]
 fn nanoseconds(seconds: f64) -> i64 {
     (seconds.clamp(-SECONDS_MAX, SECONDS_MAX) * 1e9).round() as i64
 }
@@ -235,9 +234,9 @@ fn column<T>(
 
 /// The integer that a float equals, if it fits.
 #[expect(
-    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    reason = "compared with the float afterwards"
+    clippy::float_cmp,
+    reason = "whether they are exactly equal is the question"
 )]
 fn whole(value: f64) -> Option<i64> {
     let int = value as i64;

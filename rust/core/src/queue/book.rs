@@ -2,12 +2,9 @@
 
 use super::lineup::{Entry, Rank};
 use super::state::EntryState;
-use super::tracked::{OrderBy, QueueOptions, Taken};
+use super::values::{NO_DEADLINE, OrderBy, QueueOptions, Taken};
 use super::waits::Waits;
 use crate::Priority;
-
-/// The deadline of what has none.
-pub(crate) const NO_DEADLINE: i64 = i64::MAX;
 
 /// What is known of an entry: half a cache line.
 #[derive(Copy, Clone, Debug)]

@@ -2,197 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::book::{Book, NO_DEADLINE, Record};
-use super::lineup::{Entry, Lineup, Narrow, Wide};
+use super::book::{Book, Record};
+use super::lineup::{Entry, Wide};
+use super::places::Places;
 use super::state::EntryState;
+use super::values::{
+    Counts, Exported, Gone, NewEntry, OrderBy, QueueFull, QueueOptions, Taken, WhenFull, WrongState,
+};
 use super::waits::Waits;
 use crate::Priority;
 
-/// What entries are ordered by first.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub enum OrderBy {
-    /// The largest priority, among equals the earliest deadline.
-    Priority,
-    /// The earliest deadline, among equals the largest priority.
-    Deadline,
-}
-
-/// What becomes of an entry that a full queue is given.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub enum WhenFull {
-    /// It is refused.
-    Refuse,
-    /// It is taken in, and what would be taken last of all that wait is dropped.
-    DropLowest,
-}
-
-/// How a queue behaves.
-#[derive(Clone, Debug)]
-pub struct QueueOptions {
-    /// What entries are ordered by first.
-    pub order: OrderBy,
-    /// Priority gained per second of waiting; finite, not negative.
-    pub ageing_per_s: f64,
-    /// Whether an entry that is taken is remembered until it is done or failed.
-    pub is_tracked: bool,
-    /// How often an entry that failed comes back.
-    pub n_retries: u16,
-    /// After how long it comes back the first time; doubled each time.
-    pub retry_delay_ns: u64,
-    /// After how long it comes back at most.
-    pub retry_delay_ns_max: u64,
-    /// How many entries may be waiting or delayed.
-    pub size_max: Option<usize>,
-    /// What becomes of an entry beyond that.
-    pub when_full: WhenFull,
-}
-
-impl Default for QueueOptions {
-    fn default() -> Self {
-        Self {
-            order: OrderBy::Priority,
-            ageing_per_s: 0.0,
-            is_tracked: true,
-            n_retries: 0,
-            retry_delay_ns: 1_000_000_000,
-            retry_delay_ns_max: 60_000_000_000,
-            size_max: None,
-            when_full: WhenFull::Refuse,
-        }
-    }
-}
-
-/// What is put into a queue.
-#[derive(Copy, Clone, Debug)]
-pub struct NewEntry {
-    /// The caller's name for it, returned when it is taken.
-    pub label: i64,
-    /// Larger goes first.
-    pub priority: Priority,
-    /// By when it should be taken; `i64::MAX` for no deadline.
-    pub deadline_ns: i64,
-    /// How long it may not be taken.
-    pub delay_ns: u64,
-}
-
-impl NewEntry {
-    /// An entry without deadline and delay.
-    #[must_use]
-    pub const fn new(label: i64, priority: Priority) -> Self {
-        Self { label, priority, deadline_ns: NO_DEADLINE, delay_ns: 0 }
-    }
-}
-
-/// An entry that was taken out of the order. Where entries are not tracked, its slot is free again.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub struct Taken {
-    /// Where its record is, or was.
-    pub slot: u32,
-    /// The caller's name for it.
-    pub label: i64,
-}
-
-/// An entry that the queue has forgotten: its slot is free again.
-pub type Gone = Taken;
-
-/// The queue has no room; it is unchanged.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub struct QueueFull {
-    /// How many entries it may hold.
-    pub size_max: usize,
-    /// How many were refused.
-    pub n_refused: usize,
-}
-
-/// This cannot happen to an entry in its state; the queue is unchanged.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub struct WrongState {
-    /// The state; none if there is no such entry.
-    pub state: Option<EntryState>,
-}
-
-/// What happened to entries since the queue was made.
-#[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
-pub struct Counts {
-    /// Ended well.
-    pub n_done: u64,
-    /// Failures, those that were retried included.
-    pub n_failed: u64,
-    /// Dropped to make room.
-    pub n_dropped: u64,
-}
-
-/// An entry as it is written down.
-#[derive(Clone, Eq, PartialEq, Debug)]
-pub struct Exported {
-    /// The caller's name for it.
-    pub label: i64,
-    /// Where it is.
-    pub state: EntryState,
-    /// Larger goes first.
-    pub priority: Priority,
-    /// `i64::MAX` for no deadline.
-    pub deadline_ns: i64,
-    /// When it could first be taken, or will be.
-    pub arrived_ns: u64,
-    /// How often it failed.
-    pub n_attempts: u16,
-    /// Why it is dead, if somebody said so.
-    pub reason: Option<Box<str>>,
-}
-
-/// Stale places are forgotten when they are more than the live ones and this many.
-const N_STALE_MIN: usize = 64;
-
-/// How many entries a queue can hold in all states.
+/// In all states.
 const N_ENTRIES_MAX: usize = u32::MAX as usize - 1;
-
-/// The order of what waits; places are narrow until the first deadline.
-#[derive(Clone, Debug)]
-enum Places {
-    Narrow(Lineup<Narrow>),
-    Wide(Lineup<Wide>),
-}
-
-/// The same lines for places of either width.
-macro_rules! with_lineup {
-    ($places:expr, $lineup:ident => $body:expr) => {
-        match $places {
-            Places::Narrow($lineup) => $body,
-            Places::Wide($lineup) => $body,
-        }
-    };
-}
-
-impl Places {
-    const fn new(is_wide: bool) -> Self {
-        if is_wide { Self::Wide(Lineup::new()) } else { Self::Narrow(Lineup::new()) }
-    }
-
-    const fn is_wide(&self) -> bool {
-        matches!(self, Self::Wide(_))
-    }
-
-    fn add(&mut self, book: &Book, slots: impl Iterator<Item = u32>, is_reverse: bool) {
-        with_lineup!(self, lineup => lineup.extend(slots.map(|slot| book.place(slot, is_reverse)).collect()));
-    }
-
-    fn add_one(&mut self, book: &Book, slot: u32, is_reverse: bool) {
-        with_lineup!(self, lineup => lineup.push(book.place(slot, is_reverse)));
-    }
-
-    fn first(&mut self, book: &Book, is_reverse: bool) -> Option<u32> {
-        with_lineup!(self, lineup => lineup.first(|place| book.is_live(place, is_reverse)).map(Entry::slot))
-    }
-
-    fn tidy(&mut self, book: &Book, is_reverse: bool) {
-        with_lineup!(self, lineup => {
-            if lineup.len() > 2 * book.n_in(EntryState::Waiting) + N_STALE_MIN {
-                lineup.retain(|place| book.is_live(place, is_reverse));
-            }
-        });
-    }
-}
 
 /// A queue that knows what becomes of its entries: waiting, delayed, in work, dead.
 ///
@@ -405,12 +226,10 @@ impl Queue {
     }
 
     /// Takes the first `n` entries that wait, or all; `visit` gets them in order.
-    pub fn pop_many(&mut self, now_ns: u64, n: usize, mut visit: impl FnMut(Taken)) {
+    pub fn pop_many(&mut self, now_ns: u64, n: usize, visit: impl FnMut(Taken)) {
         self.advance(now_ns);
         let Self { book, waiting, waits, .. } = self;
-        with_lineup!(waiting, lineup => lineup.pop_many(n, book, Book::touch, |book, place| {
-            book.take(place, now_ns, waits).map(&mut visit).is_some()
-        }));
+        waiting.pop_many(book, waits, now_ns, n, visit);
     }
 
     /// The entry that would be taken next.
@@ -588,7 +407,7 @@ impl Queue {
         assert_eq!(self.delayed.len(), self.n_in(EntryState::Delayed));
         assert_eq!(self.dead.len(), self.n_in(EntryState::Dead));
         for places in [Some(&self.waiting), self.lowest.as_ref()].into_iter().flatten() {
-            assert!(with_lineup!(places, lineup => lineup.len()) >= self.n_in(EntryState::Waiting));
+            assert!(places.len() >= self.n_in(EntryState::Waiting));
         }
     }
 
@@ -684,15 +503,14 @@ impl Queue {
     /// Makes places wide once there are deadlines.
     fn widen(&mut self) {
         if self.book.has_deadlines() && !self.waiting.is_wide() {
-            self.waiting = Places::new(true);
-            self.lowest = self.lowest.is_some().then(|| Places::new(true));
-            self.line_up_all();
+            self.line_up_anew(true);
         }
     }
 
-    fn line_up_all(&mut self) {
-        let slots: Vec<u32> = self.slots_in(EntryState::Waiting).collect();
-        self.line_up(&slots);
+    fn line_up_anew(&mut self, is_wide: bool) {
+        self.waiting = Places::new(is_wide);
+        self.lowest = self.lowest.is_some().then(|| Places::new(is_wide));
+        self.line_up(&self.slots_in(EntryState::Waiting).collect::<Vec<_>>());
     }
 
     fn ticket(&mut self) -> u32 {
@@ -723,10 +541,7 @@ impl Queue {
         }
         self.dead = dead;
         self.next_ticket = slots.len() as u32;
-        let is_wide = self.waiting.is_wide();
-        self.waiting = Places::new(is_wide);
-        self.lowest = self.lowest.is_some().then(|| Places::new(is_wide));
-        self.line_up_all();
+        self.line_up_anew(self.waiting.is_wide());
     }
 
     fn expect(&self, slot: u32, allowed: &[EntryState]) -> Result<EntryState, WrongState> {
@@ -740,5 +555,46 @@ impl Queue {
         let gone = Gone { slot, label: self.book.record(slot).label };
         self.book.forget(slot);
         gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::places::N_STALE_MIN;
+    use super::*;
+
+    #[test]
+    fn test_order_outlives_the_tickets() {
+        let mut queue =
+            Queue::new(QueueOptions { retry_delay_ns: 5, n_retries: 1, ..QueueOptions::default() });
+        queue.next_ticket = u32::MAX - 5;
+        for label in 0..4 {
+            queue.push(0, NewEntry::new(label, Priority::ZERO)).unwrap();
+        }
+        let (failed, dead) = (queue.pop(0).unwrap(), queue.pop(0).unwrap());
+        queue.fail(0, failed.slot, None).unwrap();
+        queue.fail(0, dead.slot, None).unwrap();
+        queue.advance(5);
+        let again = queue.pop(5).unwrap();
+        assert_eq!(again.label, 2);
+        queue.push_many(5, (4..9_i32).map(|label| NewEntry::new(i64::from(label), Priority::ZERO))).unwrap();
+        queue.validate();
+        assert!(queue.next_ticket < 100);
+        let mut labels = Vec::new();
+        queue.pop_many(5, 100, |taken| labels.push(taken.label));
+        assert_eq!(labels, [3, 0, 1, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn test_updates_back_and_forth_leave_nothing_behind() {
+        let mut queue = Queue::new(QueueOptions::default());
+        let (slot, _) = queue.push(0, NewEntry::new(1, Priority::ZERO)).unwrap();
+        for step in 0..10_000 {
+            queue.update(slot, Priority::from_f64(f64::from(step % 2)).unwrap()).unwrap();
+            let n_places = queue.waiting.len();
+            assert!(n_places <= N_STALE_MIN + 3);
+        }
+        assert_eq!(queue.pop(0).map(|taken| taken.label), Some(1));
+        assert_eq!(queue.pop(0), None);
     }
 }
