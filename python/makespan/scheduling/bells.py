@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from makespan import _core
+    from makespan.scheduling.queue import ExecutionQueue
 
 __all__: list[str] = []
 
@@ -25,20 +25,22 @@ class Bells:
         self._takers: dict[asyncio.AbstractEventLoop, _Futures] = {}
         self._putters: dict[asyncio.AbstractEventLoop, _Futures] = {}
 
-    async def wait(self, queue: _core.Queue, *, takers: bool, timeout_s: float | None) -> None:
+    async def wait(self, queue: ExecutionQueue, *, takers: bool) -> None:
         """Wait until it is worth looking again."""
         loop = asyncio.get_running_loop()
         of_side = self._takers if takers else self._putters
         futures = of_side.setdefault(loop, deque())
         future: asyncio.Future[None] = loop.create_future()
         futures.append(future)
-        timer = None if timeout_s is None else loop.call_later(timeout_s, _tell, future)
+        timer: asyncio.TimerHandle | None = None
         try:
             if queue._hang_bell(takers):
+                if takers and (due_s := queue._seconds_until_due()) is not None:
+                    timer = loop.call_later(due_s, _tell, future)
                 await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self._look(queue, loop, takers=takers)
+                self._look(queue, loop, takers)
             raise
         finally:
             if timer is not None:
@@ -48,19 +50,16 @@ class Bells:
             if not futures:
                 of_side.pop(loop, None)
 
-    def ring(self, queue: _core.Queue, *, takers: bool, putters: bool) -> None:
+    def ring(self, queue: ExecutionQueue, *, takers: bool, putters: bool) -> None:
         """Have every loop look, with one call each; from any thread."""
         for is_rung, of_side, side in ((takers, self._takers, True), (putters, self._putters, False)):
             for loop in list(of_side) if is_rung else ():
                 try:
-                    loop.call_soon_threadsafe(self._look_in, queue, loop, side)
+                    loop.call_soon_threadsafe(self._look, queue, loop, side)
                 except RuntimeError:  # The loop is closed, and nobody waits in it any more.
                     of_side.pop(loop, None)
 
-    def _look_in(self, queue: _core.Queue, loop: asyncio.AbstractEventLoop, takers: bool) -> None:
-        self._look(queue, loop, takers=takers)
-
-    def _look(self, queue: _core.Queue, loop: asyncio.AbstractEventLoop, *, takers: bool) -> None:
+    def _look(self, queue: ExecutionQueue, loop: asyncio.AbstractEventLoop, takers: bool) -> None:
         """Tell as many tasks of this loop as there is something for, and hang the bell up again for the others."""
         futures = (self._takers if takers else self._putters).get(loop, ())
         waiting = [future for future in futures if not future.done()]
@@ -68,9 +67,10 @@ class Bells:
         for future in waiting[:n_ready]:
             _tell(future)
         for future in waiting[n_ready:]:
+            # The first of the others looks by itself, and sees until when it is to wait.
+            _tell(future)
             if queue._hang_bell(takers):
                 break
-            _tell(future)
 
 
 def _tell(future: asyncio.Future[None]) -> None:

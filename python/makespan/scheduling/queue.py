@@ -261,7 +261,7 @@ class ExecutionQueue(_core.Queue):
             try:
                 return self.pop()
             except EmptyQueueError:
-                await self._bells.wait(self, takers=True, timeout_s=self._seconds_until_due())
+                await self._bells.wait(self, takers=True)
 
     async def aput(
         self,
@@ -304,7 +304,7 @@ class ExecutionQueue(_core.Queue):
             except QueueFullError:
                 if self._options["when_full"] != "block":
                     raise
-                await self._bells.wait(self, takers=False, timeout_s=None)
+                await self._bells.wait(self, takers=False)
 
     def keys(self) -> list[Any]:
         """Return the keys that wait, in the order in which they would be taken.
@@ -478,6 +478,11 @@ class ExecutionQueue(_core.Queue):
             columns = snapshot["entries"]
             names = ("key", "state", "priority", "deadline_ns", "arrived_ns", "attempts", "reason")
             entries = list(zip(*(columns[name] for name in names), strict=True))
+            seen: set[Any] = set()
+            for key, *_ in entries:
+                if key in seen:
+                    raise ValueError(f"key {key!r} is there twice")
+                seen.add(key)
             queue = cls._made(snapshot["options"], clock, snapshot["now_ns"])
             queue._load(entries, (counts["done"], counts["failed"], counts["dropped"]))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -510,6 +515,7 @@ class ExecutionQueue(_core.Queue):
         self._bells.ring(self, takers=takers, putters=putters)
 
     def _seconds_until_due(self) -> float | None:
+        """Return when it is worth looking again although no bell was rung."""
         due_s = self._due_in()
         if due_s is None or self._clock is None:
             return due_s

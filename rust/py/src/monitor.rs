@@ -16,6 +16,8 @@ pub(crate) trait Shared {
     fn can_take(&self) -> bool;
     /// Whether one who waits to put would not wait any more.
     fn can_put(&self) -> bool;
+    /// Whether those who wait to take have to look although there is nothing yet; asked once for each reason.
+    fn take_news(&mut self) -> bool;
 }
 
 /// What somebody waits for.
@@ -179,8 +181,9 @@ impl<S: Shared> Monitor<S> {
     fn leave(&self, mut state: MutexGuard<'_, State<S>>) -> Bells {
         let State { shared, takers, putters } = &mut *state;
         let is_awaited = |line: &Line| line.n_waiting > 0 || line.has_bell;
+        let has_news = shared.take_news();
         let (wakes_taker, rings_takers) =
-            if is_awaited(takers) && shared.can_take() { takers.call() } else { (false, false) };
+            if is_awaited(takers) && (has_news || shared.can_take()) { takers.call() } else { (false, false) };
         let (wakes_putter, rings_putters) =
             if is_awaited(putters) && shared.can_put() { putters.call() } else { (false, false) };
         drop(state);

@@ -641,8 +641,7 @@ impl PyQueue {
         };
         let now_ns = slf.get().clock.now_ns(slf.py())?;
         Self::with_entry(slf, key, "in work", |state, slot| {
-            let now_ns = state.advance(now_ns);
-            state.queue.fail(now_ns, slot, reason.clone()).map(|due_ns| due_ns.is_some())
+            state.fail(now_ns, slot, reason.clone())
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use makespan_core::queue::{Counts, EntryState, Exported, Gone, NewEntry, Queue, QueueOptions, Taken};
+use makespan_core::queue::{Counts, EntryState, Exported, Gone, NewEntry, Queue, QueueOptions, Taken, WrongState};
 use pyo3::prelude::*;
 
 use crate::error::QueueRefusal;
@@ -39,6 +39,8 @@ pub(crate) struct QueueState {
     ints: IntKeys,
     pub(crate) objects: ObjectKeys,
     pub(crate) is_closed: bool,
+    /// Something is due earlier than those who wait know.
+    is_due_earlier: bool,
     /// The latest time that was told: a clock that falls stands still instead.
     now_ns: u64,
 }
@@ -51,6 +53,10 @@ impl Shared for QueueState {
     fn can_put(&self) -> bool {
         self.queue.n_free() > 0 || self.is_closed
     }
+
+    fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.is_due_earlier)
+    }
 }
 
 impl QueueState {
@@ -60,6 +66,7 @@ impl QueueState {
             ints: IntKeys::default(),
             objects: ObjectKeys::default(),
             is_closed: false,
+            is_due_earlier: false,
             now_ns,
         }
     }
@@ -146,6 +153,7 @@ impl QueueState {
             return Err(QueueRefusal::Duplicate { key, state });
         }
         let (slot, dropped) = self.queue.push(now_ns, NewEntry { label: key.label(), ..entry })?;
+        self.is_due_earlier |= entry.delay_ns > 0;
         self.add_key(key, hash, slot);
         let is_in = dropped.is_none_or(|gone| gone.slot != slot);
         Ok((is_in, dropped.map(|gone| self.forget(gone))))
@@ -212,6 +220,19 @@ impl QueueState {
                 Pushed::Refused(refusal)
             }
         }
+    }
+
+    /// An entry in work has failed; returns whether it comes back.
+    pub(crate) fn fail(
+        &mut self,
+        now_ns: u64,
+        slot: u32,
+        reason: Option<Box<str>>,
+    ) -> Result<bool, WrongState> {
+        let now_ns = self.advance(now_ns);
+        let due_ns = self.queue.fail(now_ns, slot, reason)?;
+        self.is_due_earlier |= due_ns.is_some();
+        Ok(due_ns.is_some())
     }
 
     /// Integers in work are done; all of them, or none and the one that is not in work.

@@ -173,6 +173,10 @@ impl Shared for Bounded {
     fn can_put(&self) -> bool {
         self.entries.len() < self.n_max || self.is_closed
     }
+
+    fn take_news(&mut self) -> bool {
+        false
+    }
 }
 
 const TIMEOUT: Duration = Duration::from_millis(50);
