@@ -7,6 +7,7 @@ import math
 import threading
 import weakref
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_named_priorities_stand_among_numbers() -> None:
     queue = ms.ExecutionQueue()
     queue.push("none")
     for name in ("low", "normal", "high", "urgent", "critical"):
-        queue.push(name, name)  # type: ignore[arg-type]
+        queue.push(name, name)
     queue.push("between", 15)
     queue.push("enum", ms.Priority.URGENT)
     assert drained(queue) == ["critical", "urgent", "enum", "between", "high", "none", "normal", "low"]
@@ -206,7 +207,7 @@ def test_keys_with_one_hash_are_compared() -> None:
 def test_comparing_keys_may_use_the_queue() -> None:
     queue = ms.ExecutionQueue()
     queue.push("side")
-    removed = []
+    removed: list[bool] = []
 
     def remove_once() -> None:
         if not removed:
@@ -368,7 +369,7 @@ def test_options_are_checked(options: dict[str, Any], message: str) -> None:
 
 
 def test_clock_that_raises_changes_nothing_and_hides_no_statistics() -> None:
-    is_broken = []
+    is_broken: list[bool] = []
 
     def clock() -> float:
         if is_broken:
@@ -449,7 +450,7 @@ def test_threads_take_each_key_once(as_key: Callable[[int], Any]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(sum(taken, [])) == sorted(as_key(at) for at in range(n_threads * n_each))
+    assert sorted(chain.from_iterable(taken)) == sorted(as_key(at) for at in range(n_threads * n_each))
     assert not queue
 
 

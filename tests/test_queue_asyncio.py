@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -63,9 +64,9 @@ def test_threads_feed_loops_of_several_threads() -> None:
             for _ in range(2):
                 group.create_task(consume(into))
 
-    loops = [threading.Thread(target=lambda into=into: asyncio.run(main(into))) for into in taken]  # type: ignore[misc]
+    loops = [threading.Thread(target=lambda into=into: asyncio.run(main(into))) for into in taken]
     feeders = [
-        threading.Thread(target=lambda first=first: [queue.put(key) for key in range(first, n_keys, 2)])  # type: ignore[misc]
+        threading.Thread(target=lambda first=first: [queue.put(key) for key in range(first, n_keys, 2)])
         for first in (0, 1)
     ]
     for thread in (*loops, *feeders):
@@ -75,7 +76,7 @@ def test_threads_feed_loops_of_several_threads() -> None:
     queue.close()
     for thread in loops:
         thread.join()
-    assert sorted(sum(taken, [])) == list(range(n_keys))
+    assert sorted(chain.from_iterable(taken)) == list(range(n_keys))
 
 
 def test_one_call_into_the_loop_for_a_batch() -> None:
@@ -90,7 +91,7 @@ def test_one_call_into_the_loop_for_a_batch() -> None:
             n_calls += 1
             return call(*args, **kwargs)
 
-        loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
+        loop.call_soon_threadsafe = counted  # type: ignore[assignment, method-assign]
         tasks = [asyncio.create_task(queue.aget()) for _ in range(50)]
         await turns()
         for key in range(25):

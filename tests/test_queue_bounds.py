@@ -8,6 +8,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -185,7 +186,7 @@ def test_closing_wakes_all_who_wait() -> None:
             told.append(type(error))
 
     uses: list[Callable[[], object]] = [empty.get, empty.get, lambda: full.put(1), lambda: full.put("b")]
-    with running(*[lambda use=use: expect(use) for use in uses]):  # type: ignore[misc]
+    with running(*[lambda use=use: expect(use) for use in uses]):
         empty.close()
         full.close()
     assert told == [ms.ClosedQueueError] * 4
@@ -219,7 +220,7 @@ def test_producers_and_consumers(size_max: int | None, as_key: Callable[[int], A
         with running(*producers):
             pass
         queue.close()
-    assert sorted(sum(taken, [])) == sorted(as_key(at) for at in range(n_threads * n_each))
+    assert sorted(chain.from_iterable(taken)) == sorted(as_key(at) for at in range(n_threads * n_each))
     stats = queue.stats()
     assert (stats.done, stats.waiting, stats.in_work) == (n_threads * n_each, 0, 0)
 

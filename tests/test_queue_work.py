@@ -37,8 +37,7 @@ def test_failed_entries_come_back_after_growing_delays() -> None:
 def test_dead_entries_stay_until_they_are_removed_or_revived() -> None:
     queue = ms.ExecutionQueue()
     queue.push_many(["a", "b", 3], [3, 2, 1])
-    for key in ("b", 3, "a"):
-        queue.pop()
+    assert queue.pop_many(3) == ["a", "b", 3]
     for key in ("b", 3, "a"):
         queue.failed(key)
     assert [entry.key for entry in queue.dead()] == ["b", 3, "a"]
@@ -162,12 +161,12 @@ def test_snapshot_restores_order_ages_attempts_and_delays(way: str) -> None:
     for name in ("key", "priority", "deadline_ns", "arrived_ns", "attempts", "reason"):
         assert again["entries"][name] == snapshot["entries"][name]
     assert restored.in_work() == []
-    assert [key for key in restored.keys() if key not in in_work] == queue.keys()
+    assert [key for key in restored if key not in in_work] == queue.keys()
     assert restored.dead() == queue.dead()
     assert restored.stats().oldest_s == pytest.approx(max(queue.stats().oldest_s or 0, restored.stats().oldest_s or 0))
     for queue_clock in (clock, other_clock):
         queue_clock.advance(30)
-    assert [key for key in restored.keys() if key not in in_work] == queue.keys()
+    assert [key for key in restored if key not in in_work] == queue.keys()
 
 
 def test_snapshot_of_another_version_is_refused() -> None:

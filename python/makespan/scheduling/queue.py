@@ -36,8 +36,8 @@ class ExecutionQueue(_core.Queue):
 
     The largest priority goes first, among equals the earliest deadline, among those the first to arrive. Every method
     may be called from any thread. A key is in the queue once; while it waits, its priority can be changed (`update`),
-    and it can be taken out (`remove`), which a heap of tuples cannot do. What was taken is *in work* until it is `done`, or
-    `failed`: then it comes back after a delay, and is *dead* after the last retry.
+    and it can be taken out (`remove`), which a heap of tuples cannot do. What was taken is *in work* until it is
+    `done`, or `failed`: then it comes back after a delay, and is *dead* after the last retry.
 
     Parameters
     ----------
