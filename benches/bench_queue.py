@@ -21,8 +21,13 @@ from benches.pure_python.queue import KeyedQueue
 
 N_BATCH = 1_000_000
 N_HOLD = 100_000
-N_ROUNDS = 5
+N_ROUNDS = 3
 SOURCE = "uniform priorities, seeded"
+
+
+def size(compare: Comparison, n: int) -> int:
+    """Return how many entries there are: fewer where only the answer counts."""
+    return n if compare.is_timed else n // 20
 
 
 def uniform(n: int, seed: int) -> Any:
@@ -50,8 +55,9 @@ def with_keyed_queue(keys: list[int], priorities: list[float]) -> list[int]:
 
 @pytest.mark.parametrize("figure", ["heapq", "pure", "tracked"])
 def bench_batch(compare: Comparison, figure: str) -> None:
-    priorities = uniform(N_BATCH, 1)
-    keys = np.arange(N_BATCH)
+    n = size(compare, N_BATCH)
+    priorities = uniform(n, 1)
+    keys = np.arange(n)
     given = keys.tolist(), priorities.tolist()
     baselines = {"heapq": with_heapq, "pure": with_keyed_queue, "tracked": with_heapq}
 
@@ -69,7 +75,7 @@ def bench_batch(compare: Comparison, figure: str) -> None:
         f"queue-batch-{figure}",
         ours,
         ("heapq and dict" if figure == "pure" else "heapq", lambda: baselines[figure](*given)),
-        n=N_BATCH,
+        n=n,
         per="entry",
         source=SOURCE,
         check=lambda taken, expected: bool(np.array_equal(np.concatenate(taken), expected)),
@@ -83,10 +89,11 @@ def bench_batch(compare: Comparison, figure: str) -> None:
 class Hold:
     """A queue of constant size: what goes in is less urgent, on average, by as much as what came out."""
 
-    def __init__(self) -> None:
-        self.first = uniform(N_HOLD, 2)
-        self.pushed = (np.arange(N_HOLD) / N_HOLD + uniform(N_HOLD, 3)).tolist()
-        self.heap = list(zip(self.first.tolist(), range(N_HOLD), strict=True))
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.first = uniform(n, 2)
+        self.pushed = (np.arange(n) / n + uniform(n, 3)).tolist()
+        self.heap = list(zip(self.first.tolist(), range(n), strict=True))
         heapify(self.heap)
 
     def with_queue(self, made: Any) -> list[int]:
@@ -126,7 +133,7 @@ class Hold:
 
 @pytest.mark.parametrize("figure", ["queue", "asyncio", "heapq", "sorted", "pure", "tracked"])
 def bench_hold(compare: Comparison, figure: str) -> None:
-    hold = Hold()
+    hold = Hold(size(compare, N_HOLD))
     negated = [-priority for priority in hold.pushed]
     fresh: list[ms.ExecutionQueue] = []
 
@@ -154,7 +161,7 @@ def bench_hold(compare: Comparison, figure: str) -> None:
 
     def with_keyed_queue() -> list[int]:
         keyed = KeyedQueue()
-        keyed.push_many(range(N_HOLD), (-hold.first).tolist())
+        keyed.push_many(range(hold.n), (-hold.first).tolist())
         return hold.with_keyed_queue(keyed)
 
     baselines: dict[str, tuple[str, Callable[[], list[int]]]] = {
@@ -169,7 +176,7 @@ def bench_hold(compare: Comparison, figure: str) -> None:
         f"queue-hold-{figure}",
         ours,
         baselines[figure],
-        n=N_HOLD,
+        n=hold.n,
         per="pair",
         source=SOURCE,
         check=lambda taken, expected: bool(taken == expected),
@@ -184,9 +191,9 @@ N_THREADS = 4
 N_THREADED = 40_000
 
 
-def through_threads(produce: Callable[[range], None], consume: Callable[[int], list[int]]) -> list[int]:
+def through_threads(n: int, produce: Callable[[range], None], consume: Callable[[int], list[int]]) -> list[int]:
     """Have entries go from four threads to four others; return what came out, sorted."""
-    n_each = N_THREADED // N_THREADS
+    n_each = n // N_THREADS
     taken: list[list[int]] = []
     threads = [
         *(threading.Thread(target=produce, args=(range(at * n_each, (at + 1) * n_each),)) for at in range(N_THREADS)),
@@ -199,7 +206,7 @@ def through_threads(produce: Callable[[range], None], consume: Callable[[int], l
     return sorted(chain.from_iterable(taken))
 
 
-def with_priority_queue(size_max: int) -> list[int]:
+def with_priority_queue(n: int, size_max: int) -> list[int]:
     made: queue.PriorityQueue[tuple[int, int]] = queue.PriorityQueue(size_max)
     put, get = made.put, made.get
 
@@ -207,10 +214,10 @@ def with_priority_queue(size_max: int) -> list[int]:
         for key in keys:
             put((key % 7, key))
 
-    return through_threads(produce, lambda n: [get()[1] for _ in range(n)])
+    return through_threads(n, produce, lambda n_each: [get()[1] for _ in range(n_each)])
 
 
-def with_execution_queue(size_max: int | None) -> list[int]:
+def with_execution_queue(n: int, size_max: int | None) -> list[int]:
     made = ms.ExecutionQueue(tracked=False, size_max=size_max, when_full="block")
     put, get = made.put, made.get
 
@@ -218,20 +225,21 @@ def with_execution_queue(size_max: int | None) -> list[int]:
         for key in keys:
             put(key, key % 7)
 
-    return through_threads(produce, lambda n: [get() for _ in range(n)])
+    return through_threads(n, produce, lambda n_each: [get() for _ in range(n_each)])
 
 
 @pytest.mark.parametrize(("figure", "size_max"), [("queue-threads", None), ("queue-threads-bounded", 1_000)])
 def bench_threads(compare: Comparison, figure: str, size_max: int | None) -> None:
+    n = size(compare, N_THREADED)
     compare(
         figure,
-        lambda: with_execution_queue(size_max),
-        ("queue.PriorityQueue", lambda: with_priority_queue(size_max or 0)),
-        n=N_THREADED,
+        lambda: with_execution_queue(n, size_max),
+        ("queue.PriorityQueue", lambda: with_priority_queue(n, size_max or 0)),
+        n=n,
         per="entry",
         source="priorities 0 to 6",
-        check=lambda taken, expected: bool(taken == expected == list(range(N_THREADED))),
-        rounds=9,
+        check=lambda taken, expected: bool(taken == expected == list(range(n))),
+        rounds=5,
     )
 
 
@@ -240,8 +248,9 @@ def bench_threads(compare: Comparison, figure: str, size_max: int | None) -> Non
 
 @pytest.mark.parametrize("figure", ["pure", "sorted"])
 def bench_keyed(compare: Comparison, figure: str) -> None:
-    keys = [f"key-{at}" for at in range(N_HOLD)]
-    first, second = uniform(N_HOLD, 4).tolist(), uniform(N_HOLD, 5).tolist()
+    n = size(compare, N_HOLD)
+    keys = [f"key-{at}" for at in range(n)]
+    first, second = uniform(n, 4).tolist(), uniform(n, 5).tolist()
 
     def with_methods(made: Any) -> list[str]:
         push, update, pop = made.push, made.update, made.pop
@@ -271,7 +280,7 @@ def bench_keyed(compare: Comparison, figure: str) -> None:
         f"queue-keyed-{figure}",
         lambda: with_methods(ms.ExecutionQueue(tracked=False)),
         baselines[figure],
-        n=N_HOLD,
+        n=n,
         per="key",
         source=SOURCE,
         check=lambda taken, expected: bool(taken == expected),
