@@ -182,8 +182,11 @@ impl<S: Shared> Monitor<S> {
         let State { shared, takers, putters } = &mut *state;
         let is_awaited = |line: &Line| line.n_waiting > 0 || line.has_bell;
         let has_news = shared.take_news();
-        let (wakes_taker, rings_takers) =
-            if is_awaited(takers) && (has_news || shared.can_take()) { takers.call() } else { (false, false) };
+        let (wakes_taker, rings_takers) = if is_awaited(takers) && (has_news || shared.can_take()) {
+            takers.call()
+        } else {
+            (false, false)
+        };
         let (wakes_putter, rings_putters) =
             if is_awaited(putters) && shared.can_put() { putters.call() } else { (false, false) };
         drop(state);

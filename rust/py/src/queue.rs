@@ -7,7 +7,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use makespan_core::queue::{Counts, EntryState, Exported, OrderBy, QueueOptions, WhenFull, WrongState};
+use makespan_core::queue::{
+    Counts, EntryState, Exported, NewEntry, OrderBy, QueueOptions, WhenFull, WrongState,
+};
 use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -107,6 +109,25 @@ impl PyQueue {
             match found {
                 Ok(result) => return Ok(result),
                 Err(other) => answers.push(given.compared(slf.py(), other)?),
+            }
+        }
+    }
+
+    /// Puts an entry in if there is room; says whether it is in, and which key was dropped.
+    #[inline]
+    fn try_put(
+        slf: &Bound<'_, Self>,
+        now_ns: u64,
+        entry: NewEntry,
+        given: &GivenKey<'_, '_>,
+    ) -> BindResult<Result<(bool, Option<Key>), QueueRefusal>> {
+        match *given {
+            GivenKey::Int(label) => Self::visit_and_ring(slf, |state| {
+                let slot = state.find_int(label);
+                state.put(now_ns, entry, Key::Int(label), 0, slot)
+            }),
+            GivenKey::Object(_, hash) => {
+                Self::with_key(slf, given, |state, slot| state.put(now_ns, entry, given.to_key(), hash, slot))
             }
         }
     }
@@ -228,15 +249,7 @@ impl PyQueue {
         let now_ns = slf.get().clock.now_ns(slf.py())?;
         let entry = new_entry(now_ns, priority, deadline, delay)?;
         let given = GivenKey::new(key)?;
-        let put = match given {
-            GivenKey::Int(label) => Self::visit_and_ring(slf, |state| {
-                let slot = state.find_int(label);
-                state.put(now_ns, entry, Key::Int(label), 0, slot)
-            })?,
-            GivenKey::Object(..) => Self::with_key(slf, &given, |state, slot| {
-                state.put(now_ns, entry, given.to_key(), given.hash(), slot)
-            })?,
-        };
+        let put = Self::try_put(slf, now_ns, entry, &given)?;
         Ok(put?.0)
     }
 
@@ -317,9 +330,7 @@ impl PyQueue {
         let entry = new_entry(now_ns, priority, deadline, delay)?;
         let given = GivenKey::new(key)?;
         loop {
-            let put = Self::with_key(slf, &given, |state, slot| {
-                state.put(now_ns, entry, given.to_key(), given.hash(), slot)
-            })?;
+            let put = Self::try_put(slf, now_ns, entry, &given)?;
             let is_over = until_ns.is_some_and(|until_ns| until_ns <= now_ns);
             match put {
                 Err(QueueRefusal::Full(_)) if this.blocks && !is_over => {}
@@ -640,9 +651,7 @@ impl PyQueue {
             None => None,
         };
         let now_ns = slf.get().clock.now_ns(slf.py())?;
-        Self::with_entry(slf, key, "in work", |state, slot| {
-            state.fail(now_ns, slot, reason.clone())
-        })
+        Self::with_entry(slf, key, "in work", |state, slot| state.fail(now_ns, slot, reason.clone()))
     }
 
     /// Let a dead entry wait again, as if it had never failed.

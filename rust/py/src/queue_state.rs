@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use makespan_core::queue::{Counts, EntryState, Exported, Gone, NewEntry, Queue, QueueOptions, Taken, WrongState};
+use makespan_core::queue::{
+    Counts, EntryState, Exported, Gone, NewEntry, Queue, QueueOptions, Taken, WrongState,
+};
 use pyo3::prelude::*;
 
 use crate::error::QueueRefusal;
