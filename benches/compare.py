@@ -35,6 +35,11 @@ class Comparison:
         self._benchmark = benchmark
         benchmark.extra_info.update(figures=[], **machine())
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether times are taken; else sizes may be smaller."""
+        return not self._benchmark.disabled
+
     def __call__(
         self,
         figure: str,

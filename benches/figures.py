@@ -177,6 +177,29 @@ def _peers() -> list[Figure]:
     ]
 
 
+def _queues() -> list[Figure]:
+    batch = "Queue: 1,000,000 int keys in, then out in batches of 1,024, per entry; entries forgotten when taken"
+    hold = "Queue: 100,000 entries, one out and one in at a time, per pair; entries forgotten when taken"
+    threads = "Queue: 4 producers and 4 consumers, one entry at a time, per entry"
+    keyed = "Queue: 100,000 keys, a change of priority for each, all out, per key"
+    return [
+        Figure("queue-batch-heapq", "heapq of tuples", batch, 12, 25, "speedup"),
+        Figure("queue-batch-pure", "heapq and dict, keyed, frozen", batch, None, None, "speedup"),
+        Figure("queue-batch-tracked", "heapq of tuples; ours tracked, and `done_many`", batch, None, None, "speedup"),
+        Figure("queue-hold-queue", "queue.PriorityQueue", hold, 6, 11, "speedup"),
+        Figure("queue-hold-asyncio", "asyncio.PriorityQueue, without waiting", hold, None, None, "speedup"),
+        Figure("queue-hold-heapq", "heapq of tuples", hold, None, None, "speedup"),
+        Figure("queue-hold-sorted", "sortedcontainers.SortedList of tuples", hold, None, None, "speedup"),
+        Figure("queue-hold-pure", "heapq and dict, keyed, frozen", hold, None, None, "speedup"),
+        Figure("queue-hold-tracked", "queue.PriorityQueue; ours tracked, and `done`", hold, None, None, "speedup"),
+        Figure("queue-threads", "queue.PriorityQueue, unbounded", threads, 10, 40, "speedup"),
+        Figure("queue-threads-bounded", "queue.PriorityQueue, at most 1,000 entries", threads, None, None, "speedup"),
+        Figure("queue-keyed-pure", "heapq and dict, keyed, frozen", keyed, None, None, "speedup"),
+        Figure("queue-keyed-sorted", "sortedcontainers.SortedDict, and a dict", keyed, None, None, "speedup"),
+        Figure("queue-memory", "memory of an int entry that waits", "Queue: memory", None, None, "bytes"),
+    ]
+
+
 _ALL = [
     *_serial(),
     *_small_workflow(),
@@ -190,6 +213,7 @@ _ALL = [
         "import", "`import makespan` over a bare interpreter; numpy is not imported", "Import", 30, None, "difference"
     ),
     *_crossings(),
+    *_queues(),
     *_peers(),
 ]
 

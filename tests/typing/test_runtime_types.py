@@ -8,7 +8,7 @@ import __future__
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import FunctionType
 from typing import Any, Literal, NamedTuple, NoReturn, Self, get_args, get_type_hints
 
@@ -115,6 +115,40 @@ def closed_team() -> _core.Team:
     return team
 
 
+def new_queue(*keys: Hashable, **options: Any) -> _core.Queue:
+    """Make a queue; the bells of those below the public class are never hung up."""
+    queue = _core.Queue(
+        **{
+            "by_deadline": False,
+            "ageing": 0.0,
+            "tracked": True,
+            "retries": 0,
+            "retry_delay_ns": 0,
+            "retry_delay_ns_max": 0,
+            "size_max": None,
+            "when_full": "refuse",
+            "clock": None,
+            "start_ns": 0,
+            **options,
+        }
+    )
+    for key in keys:
+        queue.push(key)
+    return queue
+
+
+def working_queue(key: Hashable) -> _core.Queue:
+    queue = new_queue(key)
+    queue.pop()
+    return queue
+
+
+def dead_queue(key: Hashable) -> _core.Queue:
+    queue = working_queue(key)
+    queue.failed(key, "reason")
+    return queue
+
+
 SAMPLE = Sample()
 GRAPH = _core.Graph.from_edges(3, np.array([0, 1]), np.array([1, 2]))
 
@@ -174,6 +208,36 @@ CALLS: dict[str, Callable[[], object]] = {
     "Progress.__enter__": lambda: entered(_core.Progress()),
     "Progress.__exit__": lambda: _core.Progress().__exit__(None, None, None),
     "Progress.snapshot": lambda: _core.Progress().snapshot(),
+    "Queue.__new__": new_queue,
+    "Queue.closed": lambda: new_queue().closed,
+    "Queue.push": lambda: new_queue().push("a", "high", 1.0, 0.5),
+    "Queue.pop": lambda: new_queue("a").pop(),
+    "Queue.put": lambda: new_queue().put("a", 1, None, None, 0.5),
+    "Queue.get": lambda: new_queue("a").get(0.5),
+    "Queue.pop_many": lambda: new_queue("a").pop_many(1),
+    "Queue.peek": lambda: new_queue("a").peek(),
+    "Queue.update": lambda: new_queue("a").update("a", 2.5),
+    "Queue.remove": lambda: new_queue("a").remove("a"),
+    "Queue.done": lambda: working_queue("a").done("a"),
+    "Queue.failed": lambda: working_queue("a").failed("a"),
+    "Queue.revive": lambda: dead_queue("a").revive("a"),
+    "Queue.clear": lambda: new_queue("a").clear(),
+    "Queue.close": lambda: new_queue().close(),
+    "Queue.state": lambda: new_queue("a").state("a"),
+    "Queue.__contains__": lambda: new_queue("a").__contains__("a"),
+    "Queue.__len__": lambda: new_queue("a").__len__(),
+    "Queue._push_ints": lambda: new_queue()._push_ints(np.array([1]), np.array([0.5]), None),
+    "Queue._push_objects": lambda: new_queue()._push_objects(["a"], np.array([0.5]), np.array([0.5])),
+    "Queue._ints_done": lambda: working_queue(1)._ints_done(np.array([1])),
+    "Queue._keys": lambda: new_queue("a")._keys("waiting"),
+    "Queue._counts": lambda: new_queue("a")._counts(),
+    "Queue._waits": lambda: new_queue("a")._waits([0.5, 0.9, 0.99]),
+    "Queue._n_ready": lambda: new_queue("a")._n_ready(True),
+    "Queue._due_in": lambda: new_queue("a")._due_in(),
+    "Queue._hang_bell": lambda: new_queue()._hang_bell(True),
+    "Queue._export": lambda: dead_queue("a")._export(),
+    "Queue._load": lambda: new_queue()._load(dead_queue("a")._export()[1], (0, 1, 0)),
+    "Queue._after_fork": lambda: new_queue()._after_fork(),
     "Graph.from_edges": lambda: GRAPH,
     "Graph.n_nodes": lambda: GRAPH.n_nodes,
     "Graph.n_edges": lambda: GRAPH.n_edges,

@@ -3,21 +3,30 @@
 //! Exceptions are classes written in Python (`makespan/exceptions.py`), loaded when first raised.
 
 use makespan_core::graph::{GraphError, NodeId};
+use makespan_core::queue::{EntryState, QueueFull};
 use makespan_core::sched::SchedulerError;
 use makespan_core::sched::list::ListError;
 use pyo3::PyErr;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
+use crate::keys::Key;
+
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
     pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
+    pyo3::import_exception!(makespan.exceptions, ClosedQueueError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
+    pyo3::import_exception!(makespan.exceptions, DuplicateKeyError);
+    pyo3::import_exception!(makespan.exceptions, EmptyQueueError);
     pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
     pyo3::import_exception!(makespan.exceptions, InternalError);
     pyo3::import_exception!(makespan.exceptions, NotComputedYet);
+    pyo3::import_exception!(makespan.exceptions, QueueError);
+    pyo3::import_exception!(makespan.exceptions, QueueFullError);
     pyo3::import_exception!(makespan.exceptions, SchedulerError);
+    pyo3::import_exception!(makespan.exceptions, UnknownKeyError);
     pyo3::import_exception!(makespan.exceptions, UnknownNodeError);
     pyo3::import_exception!(makespan.exceptions, UnsatisfiableError);
     pyo3::import_exception!(makespan.exceptions, ValidationError);
@@ -33,8 +42,6 @@ pub(crate) enum BindError {
     RunScheduler(SchedulerError),
     /// The list scheduler was asked for the impossible.
     List(ListError),
-    /// An argument has a value that cannot be meant.
-    Argument { argument: String, value: Py<PyAny>, expected: &'static str },
     /// Python raised.
     Python(PyErr),
     /// The edges of a workflow form a cycle; paths in order, first not repeated.
@@ -51,6 +58,29 @@ pub(crate) enum BindError {
     ClosedEngine,
     /// The description of a workflow is wrong in another way.
     Workflow(String),
+    /// An argument has a value that cannot be meant.
+    Argument { argument: String, value: Py<PyAny>, expected: &'static str },
+    /// A queue could not do what was asked of it.
+    Queue(QueueRefusal),
+}
+
+/// Why a queue refuses.
+#[derive(Debug)]
+pub(crate) enum QueueRefusal {
+    /// There is no room.
+    Full(QueueFull),
+    /// There is nothing to take.
+    Empty,
+    /// Nothing goes in any more, and what was there is taken.
+    Closed,
+    /// The key is there already.
+    Duplicate { key: Key, state: EntryState },
+    /// The key is not in the state that this needs.
+    Unknown { key: Key, expected: &'static str },
+    /// What is taken is not remembered.
+    Untracked,
+    /// Another thread had the lock when the process was forked.
+    Forked,
 }
 
 /// The result of everything fallible in this crate.
@@ -80,6 +110,18 @@ impl From<PyErr> for BindError {
     }
 }
 
+impl From<QueueRefusal> for BindError {
+    fn from(refusal: QueueRefusal) -> Self {
+        Self::Queue(refusal)
+    }
+}
+
+impl From<QueueFull> for QueueRefusal {
+    fn from(full: QueueFull) -> Self {
+        Self::Full(full)
+    }
+}
+
 impl From<BindError> for PyErr {
     fn from(error: BindError) -> Self {
         use classes as raise;
@@ -87,9 +129,6 @@ impl From<BindError> for PyErr {
             BindError::Python(error) => error,
             BindError::Graph(error) => graph_error(error),
             BindError::List(error) => list_error(error),
-            BindError::Argument { argument, value, expected } => {
-                raise::ValidationError::new_err((argument, value, expected))
-            }
             BindError::RunScheduler(error) => match error {
                 SchedulerError::UnknownNode { node, .. } => {
                     raise::SchedulerError::new_err((node.get(), "unknown", "any"))
@@ -109,7 +148,37 @@ impl From<BindError> for PyErr {
             }
             BindError::ClosedEngine => raise::ClosedEngineError::new_err(()),
             BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),
+            BindError::Argument { argument, value, expected } => {
+                raise::ValidationError::new_err((argument, value, expected))
+            }
+            BindError::Queue(refusal) => queue_error(refusal),
         }
+    }
+}
+
+fn queue_error(refusal: QueueRefusal) -> PyErr {
+    use classes as raise;
+    let of_key = |key: &Key| Python::attach(|py| key.to_py(py).map(Bound::unbind));
+    match refusal {
+        QueueRefusal::Full(QueueFull { size_max, n_refused }) => {
+            raise::QueueFullError::new_err((size_max, n_refused))
+        }
+        QueueRefusal::Empty => raise::EmptyQueueError::new_err(()),
+        QueueRefusal::Closed => raise::ClosedQueueError::new_err(()),
+        QueueRefusal::Duplicate { key, state } => match of_key(&key) {
+            Ok(key) => raise::DuplicateKeyError::new_err((key, state.as_str())),
+            Err(error) => error,
+        },
+        QueueRefusal::Unknown { key, expected } => match of_key(&key) {
+            Ok(key) => raise::UnknownKeyError::new_err((key, expected)),
+            Err(error) => error,
+        },
+        QueueRefusal::Untracked => raise::QueueError::new_err((
+            "this queue forgets what is taken (tracked=False), so that nothing is in work; make it with tracked=True",
+        )),
+        QueueRefusal::Forked => raise::QueueError::new_err((
+            "another thread was using this queue when the process was forked; make another one in the child",
+        )),
     }
 }
 

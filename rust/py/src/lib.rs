@@ -18,12 +18,17 @@ mod error;
 mod graph;
 mod handle;
 mod history;
+mod keys;
 mod layout;
 mod list_scheduler;
+mod monitor;
 mod names;
 mod prepared;
 mod program;
 mod progress;
+mod queue;
+mod queue_state;
+mod queue_values;
 mod record;
 mod recording;
 mod run;
@@ -57,6 +62,8 @@ mod _core {
     use crate::program::PyProgram;
     #[pymodule_export]
     use crate::progress::PyProgress;
+    #[pymodule_export]
+    use crate::queue::PyQueue;
     #[pymodule_export]
     use crate::record::PyRecord;
     #[pymodule_export]
