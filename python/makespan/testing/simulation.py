@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from makespan.exceptions import ConfigurationError, ValidationError
-from makespan.scheduling.arrays import count, times_ns_of, vector
+from makespan.scheduling.arrays import count, ids_of, ns_of, times_ns_of, vector
+from makespan.scheduling.graph import DependencyGraph
 from makespan.scheduling.scheduler import ExecutionScheduler
 from makespan.scheduling.scheduler_state import STATE_NAMES
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-    from makespan.scheduling.graph import DependencyGraph
 
 __all__ = ["Policy", "Simulation", "simulate"]
 
@@ -98,7 +97,7 @@ class Simulation:
         >>> times.tolist(), amounts.tolist()
         ([0.0, 1.0, 2.0], [3, 2, 0])
         """
-        if not 0 <= resource < self.demands.shape[1]:
+        if count(resource, "resource") >= self.demands.shape[1]:
             raise ValidationError("resource", resource, f"an index below {self.demands.shape[1]}")
         ran = ~np.isnan(self.start)
         times = np.concatenate([self.start[ran], self.finish[ran]])
@@ -178,10 +177,13 @@ def simulate(
     >>> simulate(graph, [1.0, 3.0, 2.0], demands=[[1], [1], [1]], capacities=[1]).start.tolist()
     [0.0, 1.0, 4.0]
     """
+    if not isinstance(graph, DependencyGraph):
+        raise ValidationError("graph", graph, "a DependencyGraph")
     n_nodes = graph.n_nodes
     seconds = vector(durations, "durations", np.float64, n_nodes)
     durations_ns = times_ns_of(seconds, "durations")
-    if not 0 <= failure_rate <= 1:
+    is_number = isinstance(failure_rate, int | float | np.number) and not isinstance(failure_rate, bool)
+    if not is_number or not 0 <= failure_rate <= 1:
         raise ValidationError("failure_rate", failure_rate, "a number from 0 to 1")
     scheduler = ExecutionScheduler(
         graph,
@@ -195,8 +197,11 @@ def simulate(
         durations_ns,
         failure_rate,
         count(seed, "seed"),
-        [(_ns(at, "cancels"), list(nodes)) for at, nodes in (cancels or {}).items()],
-        [(_ns(at, "resizes"), resource, capacity) for at, resource, capacity in resizes],
+        [(ns_of(at, "cancels"), ids_of(nodes, "cancels").tolist()) for at, nodes in (cancels or {}).items()],
+        [
+            (ns_of(at, "resizes"), count(resource, "resizes"), count(capacity, "resizes"))
+            for at, resource, capacity in resizes
+        ],
     )
     state = scheduler.state()
     n_resources = 0 if capacities is None else np.size(capacities)
@@ -229,10 +234,6 @@ def _priorities(
         case "random":
             return np.random.default_rng(seed).random(graph.n_nodes)
     raise ConfigurationError("policy", policy, f"priorities, or one of {', '.join(_POLICIES)}")
-
-
-def _ns(seconds: float, argument: str) -> int:
-    return int(times_ns_of(np.array([seconds], dtype=np.float64), argument)[0])
 
 
 def _seconds(times_ns: NDArray[np.uint64]) -> NDArray[np.float64]:
