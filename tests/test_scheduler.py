@@ -51,9 +51,9 @@ def states(scheduler: ms.ExecutionScheduler) -> list[str]:
 def everything(scheduler: ms.ExecutionScheduler) -> list[Any]:
     """Return all that a scheduler says of itself, to be compared."""
     state = scheduler.state()
-    columns = [state.state, state.n_unmet, state.priority, state.attempts, state.not_before, state.worker]
+    columns = (state.state, state.n_unmet, state.priority, state.attempts, state.not_before, state.worker)
     return [
-        [repr(column.tolist()) for column in columns],
+        [str(column) for column in columns],
         scheduler.counts(),
         [column.tolist() for column in scheduler.usage()],
         (scheduler.n_nodes, scheduler.n_left, scheduler.is_done, scheduler.is_stopped),
@@ -245,7 +245,8 @@ def test_nodes_are_added_while_others_run() -> None:
     scheduler = made(2, [(0, 1)], demands=[[1], [1]], capacities=[2], groups=[0, -1], group_limits=[1])
     scheduler.complete(scheduler.take(1))
     added = scheduler.add(3, [1, 0, 2], [2, 3, 4], priorities=[0, 5, 0], demands=[[1], [2], [0]], groups=[-1, 0, 0])
-    assert (added.tolist(), added.dtype) == ([2, 3, 4], np.int64)
+    assert added.tolist() == [2, 3, 4]
+    assert added.dtype == np.int64
     check_rounds(scheduler, [[3], [1], [2], [4]])
     assert scheduler.add(0).tolist() == []
     assert scheduler.n_nodes == 5
@@ -275,7 +276,7 @@ def test_nodes_wait_for_their_time() -> None:
     assert scheduler.next_time == 16.0
     scheduler.not_before(1, 3.0)
     assert scheduler.take(9).tolist() == [1]
-    assert scheduler.next_time is None
+    assert [scheduler.next_time] == [None]
     assert np.isnan(scheduler.state().not_before).all()
 
 

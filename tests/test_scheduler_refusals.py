@@ -213,7 +213,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], type[ms.ExecutionExcepti
     ("set_capacity", (0, 1.5), {}, ms.ValidationError, "capacity is 1.5"),
     ("set_capacity", (0, True), {}, ms.ValidationError, "capacity is True"),
     ("set_capacity", (0, 2**63), {}, ms.ValidationError, f"capacity is {2**63}"),
-    ("set_group_limit", (1, 1), {}, ms.ValidationError, "is 1; expected a group from 0 to 0"),
+    ("set_group_limit", (1, 1), {}, ms.ValidationError, "group is 1; expected an index below 1"),
     ("set_group_limit", (-1, 1), {}, ms.ValidationError, "group is -1"),
     ("set_group_limit", (0, -1), {}, ms.ValidationError, "limit is -1"),
     ("add", (-1,), {}, ms.ValidationError, "n_nodes is -1"),

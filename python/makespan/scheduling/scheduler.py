@@ -473,7 +473,11 @@ class ExecutionScheduler:
         >>> scheduler.take(2)
         array([0, 1])
         """
-        self._call(_core.ListScheduler.set_group_limit, count(group, "group"), count(limit, "limit"))
+        index = count(group, "group")
+        n_groups = len(self._scheduler.pools()[0]) - self._n_resources
+        if index >= n_groups:
+            raise ValidationError("group", index, f"an index below {n_groups}")
+        self._call(_core.ListScheduler.set_group_limit, index, count(limit, "limit"))
 
     # --- what is asked --------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ def simulate(
     *,
     backfill: bool = False,
     failure_rate: float = 0.0,
-    cancels: Mapping[float, Sequence[int]] | None = None,
+    cancels: Mapping[float, ArrayLike] | None = None,
     resizes: Sequence[tuple[float, int, int]] = (),
     **options: Any,
 ) -> Simulation:
@@ -182,9 +182,6 @@ def simulate(
     n_nodes = graph.n_nodes
     seconds = vector(durations, "durations", np.float64, n_nodes)
     durations_ns = times_ns_of(seconds, "durations")
-    is_number = isinstance(failure_rate, int | float | np.number) and not isinstance(failure_rate, bool)
-    if not is_number or not 0 <= failure_rate <= 1:
-        raise ValidationError("failure_rate", failure_rate, "a number from 0 to 1")
     scheduler = ExecutionScheduler(
         graph,
         priorities=_priorities(graph, seconds, policy, seed),
@@ -195,7 +192,7 @@ def simulate(
     )
     start_ns, finish_ns, makespan_ns, _ = scheduler._scheduler.simulate(
         durations_ns,
-        failure_rate,
+        _share(failure_rate, "failure_rate"),
         count(seed, "seed"),
         [(ns_of(at, "cancels"), ids_of(nodes, "cancels").tolist()) for at, nodes in (cancels or {}).items()],
         [
@@ -234,6 +231,13 @@ def _priorities(
         case "random":
             return np.random.default_rng(seed).random(graph.n_nodes)
     raise ConfigurationError("policy", policy, f"priorities, or one of {', '.join(_POLICIES)}")
+
+
+def _share(value: Any, argument: str) -> float:
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:
+        raise ValidationError(argument, value, "a number from 0 to 1")
+    return float(value)
 
 
 def _seconds(times_ns: NDArray[np.uint64]) -> NDArray[np.float64]:
