@@ -36,6 +36,8 @@ class SideBySide(RuleBasedStateMachine):
         capacities=st.lists(st.integers(0, 4), max_size=2),
         limits=st.lists(st.integers(1, 2), max_size=2),
         has_durations=st.booleans(),
+        # Powers of two, so that what nodes take on workers is exact as well.
+        speeds=st.none() | st.lists(st.sampled_from([0.5, 1.0, 4.0]), max_size=4),
         options=st.fixed_dictionaries(
             {
                 "on_failure": st.sampled_from(["continue", "continue", "stop"]),
@@ -52,12 +54,15 @@ class SideBySide(RuleBasedStateMachine):
         capacities: list[int],
         limits: list[int],
         has_durations: bool,
+        speeds: list[float] | None,
         options: dict[str, Any],
         data: st.DataObject,
         n_nodes: int,
     ) -> None:
         self.capacities, self.limits, self.has_durations = capacities, limits, has_durations
-        self.reference = ReferenceScheduler([*capacities, *limits], **options)
+        speeds = None if has_durations else speeds
+        self.has_no_worker = speeds == []
+        self.reference = ReferenceScheduler([*capacities, *limits], speeds=speeds, **options)
         nodes, edges, columns = self.described(data, n_nodes)
         graph = ms.DependencyGraph.from_edges(n_nodes, *ends_of(edges))
 
@@ -66,6 +71,7 @@ class SideBySide(RuleBasedStateMachine):
                 graph,
                 capacities=capacities,
                 group_limits=limits,
+                speeds=speeds,
                 clock=self.clock,
                 record=record,
                 **columns,
@@ -249,7 +255,7 @@ class SideBySide(RuleBasedStateMachine):
         assert state.attempts.tolist() == [node.attempts for node in nodes]
         times = [None if np.isnan(at) else at for at in state.not_before.tolist()]
         assert times == [node.not_before for node in nodes]
-        assert state.worker.tolist() == [-1] * len(nodes)
+        assert state.worker.tolist() == [-1 if node.worker is None else node.worker for node in nodes]
 
     @invariant()
     def totals_agree(self) -> None:
@@ -275,7 +281,7 @@ class SideBySide(RuleBasedStateMachine):
             index = pool if pool < len(self.capacities) else pool - len(self.capacities)
             (self.scheduler.set_capacity if pool < len(self.capacities) else self.scheduler.set_group_limit)(index, 9)
             assert capacity <= 9
-        while not self.scheduler.is_done:
+        while not self.scheduler.is_done and not self.has_no_worker:
             self.time += 100.0
             self.scheduler.complete(self.reference.running())
             self.reference.complete(self.time, self.reference.running())

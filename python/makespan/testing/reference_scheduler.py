@@ -13,6 +13,7 @@ from typing import Literal
 __all__ = ["ReferenceNode", "ReferenceScheduler"]
 
 _N_LOOKED_AT_MAX = 256
+_N_WAITS_MAX = 64
 
 
 @dataclass
@@ -44,15 +45,18 @@ class ReferenceNode:
     attempts: int = 0
     not_before: float | None = None
     expected_finish: float = 0.0
+    worker: int | None = None
 
 
 class ReferenceScheduler:
-    """The rules of `makespan.ExecutionScheduler`, each written down once; workers of different speed are left out.
+    """The rules of `makespan.ExecutionScheduler`, each written down once.
 
     Parameters
     ----------
     capacities
         How much there is of each pool: first one per resource, then one per group.
+    speeds
+        One per worker, each of which runs one node at a time; without them any number of nodes may run.
     on_failure, retries, retry_delay, retry_delay_max
         As for `makespan.ExecutionScheduler`.
 
@@ -71,6 +75,7 @@ class ReferenceScheduler:
         self,
         capacities: Sequence[int] = (),
         *,
+        speeds: Sequence[float] | None = None,
         on_failure: Literal["continue", "stop"] = "continue",
         retries: int = 0,
         retry_delay: float = 1.0,
@@ -80,6 +85,9 @@ class ReferenceScheduler:
         self.capacities = list(capacities)
         self.is_stopped = False
         self.reservation: tuple[int, float] | None = None
+        self._speeds = speeds
+        self._promised: dict[int, float] = {}
+        self._n_waits = 0
         self._stops_on_failure = on_failure == "stop"
         self._retries = retries
         self._retry_delay = retry_delay
@@ -174,13 +182,17 @@ class ReferenceScheduler:
         # Who needs more than there is holds up nobody.
         line = [node for node in line if self._could_fit(node)]
         taken: list[int] = []
+        if self._speeds is not None:
+            n_max = min(n_max, len(self._idle()))
+        self._promised = {}
+        self._n_waits = 0
         closed: set[int] = set()
         kept: dict[int, int] | None = None
         for place, node in enumerate(line):
             if len(taken) == n_max:
                 break
             needs = self.nodes[node].needs
-            if closed & needs.keys():
+            if closed & needs.keys() or self._waits_for_faster(now, node):
                 continue
             left = {pool: self._free(pool) - (kept or {}).get(pool, 0) for pool in needs}
             short = {pool for pool, amount in needs.items() if amount > left[pool]}
@@ -205,9 +217,12 @@ class ReferenceScheduler:
             if len(taken) == n_max:
                 break
             needs = self.nodes[node].needs
-            is_over = now + (self.nodes[node].duration or 0.0) <= head_start
+            is_free = all(amount <= self._free(pool) for pool, amount in needs.items())
+            if not is_free or self._waits_for_faster(now, node):
+                continue
+            is_over = now + self._expected(node, self._next_worker()) <= head_start
             is_beside = all(amount <= left[pool] for pool, amount in needs.items())
-            if all(amount <= self._free(pool) for pool, amount in needs.items()) and (is_over or is_beside):
+            if is_over or is_beside:
                 if not is_over:
                     for pool, amount in needs.items():
                         left[pool] -= amount
@@ -382,11 +397,47 @@ class ReferenceScheduler:
 
     def _start(self, now: float, node: int, taken: list[int]) -> None:
         known = self.nodes[node]
+        known.worker = self._next_worker()
+        known.expected_finish = now + self._expected(node, known.worker)
         known.state = "running"
         known.attempts += 1
         known.not_before = None
-        known.expected_finish = now + (known.duration or 0.0)
         taken.append(node)
+
+    def _idle(self) -> list[int]:
+        """Return the workers that have nothing to do, the fastest first."""
+        speeds = self._speeds or ()
+        busy = {self.nodes[node].worker for node in self.running()}
+        return sorted({*range(len(speeds))} - busy, key=lambda worker: (-speeds[worker], worker))
+
+    def _next_worker(self) -> int | None:
+        return self._idle()[0] if self._speeds is not None else None
+
+    def _expected(self, node: int, worker: int | None) -> float:
+        duration = self.nodes[node].duration or 0.0
+        return duration if self._speeds is None or worker is None else duration / self._speeds[worker]
+
+    def _waits_for_faster(self, now: float, node: int) -> bool:
+        """Tell whether a node would end earlier on a faster worker that is busy, which is then promised to it."""
+        if self._speeds is None or self.nodes[node].duration is None or self._n_waits == _N_WAITS_MAX:
+            return False
+        next_worker = self._idle()[0]
+        ends: list[tuple[float, float, int]] = []
+        for other in self.running():
+            worker = self.nodes[other].worker
+            if worker is not None and self._goes_before(worker, next_worker):
+                free_at = max(now, self._promised.get(worker, self.nodes[other].expected_finish))
+                ends.append((free_at + self._expected(node, worker), -self._speeds[worker], worker))
+        if not ends or min(ends)[0] >= now + self._expected(node, next_worker):
+            return False
+        end, _, worker = min(ends)
+        self._promised[worker] = end
+        self._n_waits += 1
+        return True
+
+    def _goes_before(self, worker: int, other: int) -> bool:
+        assert self._speeds is not None
+        return (-self._speeds[worker], worker) < (-self._speeds[other], other)
 
     def _unblock(self, now: float) -> None:
         for node in self.in_state("waiting"):
