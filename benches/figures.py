@@ -155,6 +155,23 @@ def _graph_peers() -> list[Figure]:
     ]
 
 
+def _schedulers() -> list[Figure]:
+    group = "`ExecutionScheduler`: 1,000,000 nodes, 3,000,000 edges; `take(1024)` and `complete` until all are done"
+    resources = "3 resources and priorities"
+    return [
+        Figure("scheduler-ready-set", "the ready set alone", group, 40, 90, "speedup"),
+        Figure("scheduler-ready-set-ns", "the ready set alone, ours per node", group, None, None, "nanoseconds"),
+        Figure("scheduler-resources", resources, group, 15, 40, "speedup"),
+        Figure("scheduler-resources-ns", f"{resources}, ours per node", group, 500, 200, "nanoseconds"),
+        Figure("scheduler-one-by-one", "`take(1)` one by one, 100,000 nodes", group, None, None, "speedup"),
+        Figure("scheduler-construction", f"making it, {resources}", group, None, None, "speedup"),
+        Figure("scheduler-construction-ns", f"making it, {resources}, ours per node", group, None, None, "nanoseconds"),
+        Figure("scheduler-memory-scheduler", f"memory beside the graph, {resources}", group, 200, 64, "bytes"),
+        Figure("scheduler-memory-graph", "memory of the graph", group, None, None, "bytes"),
+        Figure("scheduler-simulate", f"`simulate`, {resources}", group, None, None, "speedup"),
+    ]
+
+
 def _crossings() -> list[Figure]:
     group = "The price of a crossing"
     return [
@@ -209,6 +226,7 @@ _ALL = [
     *_once(),
     *_graphs(),
     *_graph_peers(),
+    *_schedulers(),
     Figure(
         "import", "`import makespan` over a bare interpreter; numpy is not imported", "Import", 30, None, "difference"
     ),

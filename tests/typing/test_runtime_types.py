@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, Self, get_args, get_type_
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from conformance import conforms
 from makespan import NotComputedYet, _core
@@ -152,6 +153,48 @@ def dead_queue(key: Hashable) -> _core.Queue:
 SAMPLE = Sample()
 GRAPH = _core.Graph.from_edges(3, np.array([0, 1]), np.array([1, 2]))
 
+
+class Columns(NamedTuple):
+    priorities: NDArray[np.float64] | None = None
+    demands: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+    durations_ns: NDArray[np.uint64] | None = None
+
+
+class SharedOptions(NamedTuple):
+    capacities: list[int]
+    group_limits: list[int]
+    speeds: list[float] | None = None
+    stops_on_failure: bool = False
+    n_retries: int = 0
+    retry_delay_ns: int = 0
+    retry_delay_max_ns: int = 0
+
+
+def new_scheduler(n_started: int = 0) -> _core.ListScheduler:
+    """Make a scheduler of a chain of three, which is known to take a second each, and start some."""
+    columns = Columns(demands=np.ones((3, 1), dtype=np.int64), durations_ns=np.full(3, 10**9, dtype=np.uint64))
+    scheduler = _core.ListScheduler(GRAPH, columns, SharedOptions([1], [1]), lambda: 1.5)
+    scheduler.take(n_started)
+    return scheduler
+
+
+def scheduler_with_reservation() -> _core.ListScheduler:
+    scheduler = new_scheduler(1)
+    columns = Columns(demands=np.ones((1, 1), dtype=np.int64), durations_ns=np.ones(1, dtype=np.uint64))
+    scheduler.add(1, NONE, NONE, columns)
+    scheduler.take(1)
+    return scheduler
+
+
+def scheduler_with_delay() -> _core.ListScheduler:
+    scheduler = new_scheduler()
+    scheduler.set_not_before(FIRST, np.array([10**12], dtype=np.uint64))
+    return scheduler
+
+
+FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
+
 CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
     "BUILD_PROFILE": lambda: _core.BUILD_PROFILE,
@@ -257,6 +300,35 @@ CALLS: dict[str, Callable[[], object]] = {
     "Graph.__eq__": lambda: GRAPH.__eq__(GRAPH.transitive_reduction()),
     "Graph.__hash__": lambda: hash(GRAPH),
     "Graph.critical_path": lambda: GRAPH.critical_path(np.array([1, 2, 3], dtype=np.uint64)),
+    "ListScheduler.__new__": new_scheduler,
+    "ListScheduler.n_nodes": lambda: new_scheduler().n_nodes,
+    "ListScheduler.n_left": lambda: new_scheduler().n_left,
+    "ListScheduler.is_stopped": lambda: new_scheduler().is_stopped,
+    "ListScheduler.last_ns": lambda: new_scheduler(1).last_ns,
+    "ListScheduler.next_time_ns": lambda: scheduler_with_delay().next_time_ns,
+    "ListScheduler.reservation_ns": lambda: scheduler_with_reservation().reservation_ns,
+    "ListScheduler.memory_bytes": lambda: new_scheduler().memory_bytes,
+    "ListScheduler.now_ns": lambda: new_scheduler().now_ns(),
+    "ListScheduler.take": lambda: new_scheduler().take(1),
+    "ListScheduler.complete": lambda: new_scheduler(1).complete(FIRST),
+    "ListScheduler.fail": lambda: new_scheduler(1).fail(FIRST),
+    "ListScheduler.retry": lambda: new_scheduler(1).retry(FIRST, 10),
+    "ListScheduler.cancel": lambda: new_scheduler(1).cancel(FIRST),
+    "ListScheduler.add": lambda: new_scheduler().add(
+        1, FIRST, np.array([3]), Columns(durations_ns=np.ones(1, dtype=np.uint64))
+    ),
+    "ListScheduler.set_priority": lambda: new_scheduler().set_priority(FIRST, np.ones(1)),
+    "ListScheduler.set_not_before": lambda: new_scheduler().set_not_before(FIRST, np.ones(1, dtype=np.uint64)),
+    "ListScheduler.set_capacity": lambda: new_scheduler().set_capacity(0, 2),
+    "ListScheduler.set_group_limit": lambda: new_scheduler().set_group_limit(0, 2),
+    "ListScheduler.explain": lambda: new_scheduler().explain(1),
+    "ListScheduler.counts": lambda: new_scheduler().counts(),
+    "ListScheduler.pools": lambda: new_scheduler().pools(),
+    "ListScheduler.workers_of": lambda: new_scheduler().workers_of(FIRST),
+    "ListScheduler.columns": lambda: new_scheduler().columns(),
+    "ListScheduler.simulate": lambda: new_scheduler().simulate(
+        np.ones(3, dtype=np.uint64), 0.0, 0, [(5, [2])], [(7, 0, 2)]
+    ),
 }
 
 
