@@ -219,7 +219,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], type[ms.ExecutionExcepti
     ("add", (-1,), {}, ms.ValidationError, "n_nodes is -1"),
     ("add", (True,), {}, ms.ValidationError, "n_nodes is True"),
     ("add", (2**40,), {}, ms.ValidationError, f"n_nodes is {2**40 + 6}"),
-    ("add", (1, [7], [6]), {}, ms.ValidationError, "edge 0 is 7; expected node ids from 0 to 6"),
+    ("add", (1, [7], [6]), {}, ms.ValidationError, "edge 0 is 7; expected a node id from 0 to 6"),
     ("add", (1, [0], [4]), {}, ms.ValidationError, "target[0] is 4; expected a node that is added now, from 6 on"),
     ("add", (1, [0, 1], [6]), {}, ms.ValidationError, "target"),
     ("add", (1, [0.0], [6]), {}, ms.ValidationError, "source is 'dtype float64'"),

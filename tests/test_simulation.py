@@ -193,7 +193,7 @@ def test_about_as_many_attempts_fail_as_are_said_to() -> None:
         ({"seed": 0.5}, ms.ValidationError, "seed is 0.5"),
         ({"cancels": {-1.0: [0]}}, ms.ValidationError, "cancels is -1.0"),
         ({"cancels": {1.0: [0.5]}}, ms.ValidationError, "cancels is 'dtype float64'"),
-        ({"cancels": {1.0: [2]}}, ms.ValidationError, "is 2; expected node ids from 0 to 1"),
+        ({"cancels": {1.0: [2]}}, ms.ValidationError, "is 2; expected a node id from 0 to 1"),
         ({"resizes": [(NAN, 0, 1)]}, ms.ValidationError, "resizes is nan"),
         ({"resizes": [(1.0, -1, 1)]}, ms.ValidationError, "resizes is -1"),
         ({"resizes": [(1.0, 0, -1)]}, ms.ValidationError, "resizes is -1"),

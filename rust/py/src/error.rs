@@ -191,7 +191,7 @@ fn graph_error(error: GraphError) -> PyErr {
         }
         GraphError::SelfLoop { node, .. } => raise::CycleError::new_err((vec![node.get(), node.get()],)),
         GraphError::UnknownNode { edge_idx, node, n_nodes } => {
-            raise::ValidationError::new_err((format!("edge {edge_idx}"), node, node_ids(n_nodes)))
+            raise::ValidationError::new_err((format!("edge {edge_idx}"), node, node_id(n_nodes)))
         }
         GraphError::LengthMismatch { what, actual, expected } => {
             raise::ValidationError::new_err((what, actual, format!("length {expected}")))
@@ -202,7 +202,7 @@ fn graph_error(error: GraphError) -> PyErr {
             "offsets that ascend from 0",
         )),
         GraphError::NotANode { node_idx, node, n_nodes } => {
-            raise::ValidationError::new_err((format!("nodes[{node_idx}]"), node, node_ids(n_nodes)))
+            raise::ValidationError::new_err((format!("nodes[{node_idx}]"), node, node_id(n_nodes)))
         }
         GraphError::RepeatedNode { node_idx, node } => raise::ValidationError::new_err((
             format!("nodes[{node_idx}]"),
@@ -223,7 +223,7 @@ fn list_error(error: ListError) -> PyErr {
     match error {
         ListError::Graph(error) => graph_error(error),
         ListError::UnknownNode { idx, node, n_nodes } => {
-            ValidationError::new_err((format!("nodes[{idx}]"), node, node_ids(n_nodes)))
+            ValidationError::new_err((format!("nodes[{idx}]"), node, node_id(n_nodes)))
         }
         ListError::IllegalTransition { node, state, event } => {
             SchedulerError::new_err((node, state.as_str(), event))
@@ -276,9 +276,9 @@ fn list_error(error: ListError) -> PyErr {
 }
 
 /// What would do for a node of a graph of this size.
-fn node_ids(n_nodes: usize) -> String {
+fn node_id(n_nodes: usize) -> String {
     match n_nodes.checked_sub(1) {
-        Some(last) => format!("node ids from 0 to {last}"),
+        Some(last) => format!("a node id from 0 to {last}"),
         None => "no node id, since the graph has no nodes".to_owned(),
     }
 }
