@@ -3,15 +3,18 @@
 //! - [`state`]: the states of a node and the one table of transitions
 //! - [`run`]: the scheduler of a run, in plan order, with the release of results
 //! - [`pools`]: amounts of named resources, granted all at once or not at all
+//! - [`grants`]: who holds what of these pools, and who waits for what
 //! - [`ReadySet`]: the set that yields its smallest member
 //! - [`wake`]: when to wake another worker
 
+pub mod grants;
 pub mod pools;
 pub mod ready_set;
 pub mod run;
 pub mod state;
 pub mod wake;
 
+pub use self::grants::Grants;
 pub use self::pools::Pools;
 pub use self::ready_set::ReadySet;
 pub use self::run::{Action, Event, FailurePolicy, Inputs, RunScheduler, SchedulerError, SchedulerOptions};

@@ -155,6 +155,12 @@ impl Pools {
         fits
     }
 
+    /// How much of a pool is left for whoever comes next in this pass.
+    #[must_use]
+    pub fn left(&self, pool: u32) -> i64 {
+        self.left[pool as usize]
+    }
+
     /// Whether nothing of a pool is left for those who come next in this pass.
     #[must_use]
     pub fn is_closed(&self, pool: u32) -> bool {
