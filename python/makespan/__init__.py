@@ -17,6 +17,7 @@ from makespan.exceptions import (
     ArgumentMismatchError,
     ClosedEngineError,
     ClosedQueueError,
+    ClosedResourcesError,
     ConfigurationError,
     CycleError,
     DuplicateKeyError,
@@ -41,6 +42,7 @@ from makespan.exceptions import (
     ValidationError,
     WorkflowError,
 )
+from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
 from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
@@ -55,6 +57,7 @@ __all__ = [
     "ArgumentMismatchError",
     "ClosedEngineError",
     "ClosedQueueError",
+    "ClosedResourcesError",
     "ConfigurationError",
     "CriticalPath",
     "CycleError",
@@ -64,16 +67,21 @@ __all__ = [
     "ExecutionException",
     "Failed",
     "ForeignHandleError",
+    "Grant",
     "InternalError",
     "MissingDependencyError",
     "NodeColumns",
     "NotComputedYet",
     "OptimizedSequentialStrategy",
+    "PoolUsage",
     "PreparedWorkflow",
     "Progress",
     "QueueError",
     "QueueFullError",
+    "Rate",
     "ResourceError",
+    "ResourceManager",
+    "ResourceStats",
     "RunError",
     "RunFailedError",
     "RunResult",
@@ -83,6 +91,7 @@ __all__ = [
     "Step",
     "StepFailedError",
     "StrategyError",
+    "TicketView",
     "UnknownKeyError",
     "UnknownNodeError",
     "UnsatisfiableError",

@@ -115,13 +115,28 @@ def closed_team() -> _core.Team:
     return team
 
 
+def new_resources() -> _core.Resources:
+    resources = _core.Resources(ageing_milli=1_000, clock=None)
+    resources._set_limit("net", 4_000)
+    resources._set_rate("api", 1_000, 10**9, 2_000)
+    return resources
+
+
+def unlimited() -> _core.Resources:
+    return _core.Resources(ageing_milli=0, clock=lambda: 0.0)
+
+
 SAMPLE = Sample()
+RESOURCES = new_resources()
 GRAPH = _core.Graph.from_edges(3, np.array([0, 1]), np.array([1, 2]))
 
 CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
     "BUILD_PROFILE": lambda: _core.BUILD_PROFILE,
     "usable_cores": _core.usable_cores,
+    "host": _core.host,
+    "demands": lambda: _core.demands({"net": 1.5, "memory": "1 kB"}),
+    "limit": lambda: _core.limit("net", 0),
     "is_tracing": _core.is_tracing,
     "inline": lambda: _core.inline("inner", len, ("ab",), {}),
     "each_handle": lambda: _core.each_handle([SAMPLE.parameter]),
@@ -174,6 +189,27 @@ CALLS: dict[str, Callable[[], object]] = {
     "Progress.__enter__": lambda: entered(_core.Progress()),
     "Progress.__exit__": lambda: _core.Progress().__exit__(None, None, None),
     "Progress.snapshot": lambda: _core.Progress().snapshot(),
+    "Grant.needs": lambda: RESOURCES.acquire({"net": 1}).needs,
+    "Grant.is_held": lambda: RESOURCES.acquire({"net": 1}).is_held,
+    "Grant.release": lambda: RESOURCES.acquire({"net": 1}).release(),
+    "Grant.__enter__": lambda: entered(RESOURCES.acquire({"net": 1})),
+    "Grant.__exit__": lambda: RESOURCES.acquire({"net": 1}).__exit__(None, None, None),
+    "Grant._look": lambda: RESOURCES.acquire({"net": 1})._look(),
+    "Grant._give_up": lambda: RESOURCES.acquire({"net": 1})._give_up(1.0),
+    "Resources.__new__": new_resources,
+    "Resources.is_closed": lambda: RESOURCES.is_closed,
+    "Resources.acquire": lambda: RESOURCES.acquire({"net": 0.5}, timeout=1, priority=2, holder="me"),
+    "Resources.try_acquire": lambda: RESOURCES.try_acquire({"net": 1}),
+    "Resources.reclaim_dead": lambda: RESOURCES.reclaim_dead(),
+    "Resources.close": lambda: new_resources().close(),
+    "Resources._request": lambda: RESOURCES._request({"net": 1}, 0, None, lambda: None),
+    "Resources._set_limit": lambda: unlimited()._set_limit("net", 1),
+    "Resources._set_rate": lambda: unlimited()._set_rate("net", 1, 1, 1),
+    "Resources._throttle": lambda: unlimited()._throttle([("net", 0.5)], lambda: [("net", 0.5)], 1.0),
+    "Resources._usage": lambda: RESOURCES._usage(),
+    "Resources._tickets": lambda: held_tickets(RESOURCES),
+    "Resources._counts": lambda: RESOURCES._counts(),
+    "Resources._restart": lambda: unlimited()._restart(),
     "Graph.from_edges": lambda: GRAPH,
     "Graph.n_nodes": lambda: GRAPH.n_nodes,
     "Graph.n_edges": lambda: GRAPH.n_edges,
@@ -183,9 +219,14 @@ CALLS: dict[str, Callable[[], object]] = {
 }
 
 
-def entered(progress: _core.Progress) -> object:
-    with progress as inside:
+def entered(manager: _core.Progress | _core.Grant) -> object:
+    with manager as inside:
         return inside
+
+
+def held_tickets(resources: _core.Resources) -> object:
+    with resources.acquire({"net": 1}):
+        return resources._tickets(False)
 
 
 def refusing() -> list[str]:

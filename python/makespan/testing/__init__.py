@@ -4,6 +4,7 @@
 `makespan.testing.workflows` generates workflows and needs hypothesis, so it is imported by those who use it.
 """
 
+from makespan.testing.clock import ManualClock
 from makespan.testing.same import assert_same, first_difference
 
-__all__ = ["assert_same", "first_difference"]
+__all__ = ["ManualClock", "assert_same", "first_difference"]

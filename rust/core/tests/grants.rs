@@ -370,7 +370,8 @@ impl Driver {
         let mut n_steps = 0;
         while !self.model.tickets().is_empty() {
             while let Some(&ticket) = self.model.held.keys().next() {
-                let pick = self.model.tickets().iter().position(|other| *other == ticket).unwrap();
+                let tickets = self.model.tickets();
+                let pick = tickets.binary_search(&ticket).expect("a ticket that holds is not over");
                 self.step(&Step::Release { pick });
             }
             self.step(&Step::WaitForTokens);

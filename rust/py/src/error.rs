@@ -8,16 +8,21 @@ use pyo3::PyErr;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
+use crate::amount::Shown;
+
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
+    pyo3::import_exception!(makespan.exceptions, AcquireTimeoutError);
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
     pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
+    pyo3::import_exception!(makespan.exceptions, ClosedResourcesError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
     pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
     pyo3::import_exception!(makespan.exceptions, InternalError);
     pyo3::import_exception!(makespan.exceptions, NotComputedYet);
     pyo3::import_exception!(makespan.exceptions, SchedulerError);
     pyo3::import_exception!(makespan.exceptions, UnknownNodeError);
+    pyo3::import_exception!(makespan.exceptions, UnsatisfiableError);
     pyo3::import_exception!(makespan.exceptions, ValidationError);
     pyo3::import_exception!(makespan.exceptions, WorkflowError);
 }
@@ -45,6 +50,14 @@ pub(crate) enum BindError {
     ClosedEngine,
     /// The description of a workflow is wrong in another way.
     Workflow(String),
+    /// An argument has a value that cannot be meant.
+    Invalid { argument: String, value: Py<PyAny>, expected: &'static str },
+    /// More is asked for than there is altogether, or of a resource that there is not.
+    Unsatisfiable { who: String, resource: String, requested: Shown, capacity: Option<Shown> },
+    /// Resources could not be had in time.
+    AcquireTimeout { resource: String, requested: Shown, available: Shown, timeout_s: f64 },
+    /// The manager of resources is closed.
+    ClosedResources,
 }
 
 /// The result of everything fallible in this crate.
@@ -93,6 +106,16 @@ impl From<BindError> for PyErr {
             }
             BindError::ClosedEngine => raise::ClosedEngineError::new_err(()),
             BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),
+            BindError::Invalid { argument, value, expected } => {
+                raise::ValidationError::new_err((argument, value, expected))
+            }
+            BindError::Unsatisfiable { who, resource, requested, capacity } => {
+                raise::UnsatisfiableError::new_err((who, resource, requested, capacity))
+            }
+            BindError::AcquireTimeout { resource, requested, available, timeout_s } => {
+                raise::AcquireTimeoutError::new_err((resource, requested, available, timeout_s))
+            }
+            BindError::ClosedResources => raise::ClosedResourcesError::new_err(()),
         }
     }
 }

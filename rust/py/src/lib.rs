@@ -5,6 +5,7 @@
 //! order by what `history` knows, `prepared` runs it: `solo` alone, `run` with the help of a `team`, which meets
 //! at the `board` once the `baton` is taken; `call` is where Python is called; `record` is what is left.
 
+mod amount;
 mod argument;
 mod baton;
 mod board;
@@ -12,25 +13,32 @@ mod call;
 mod clock;
 mod columns;
 mod context;
+mod desk;
 mod detach;
 mod draft;
 mod error;
+mod grant;
 mod graph;
 mod handle;
 mod history;
+mod host;
 mod layout;
 mod names;
+mod pool_table;
 mod prepared;
 mod program;
 mod progress;
 mod record;
 mod recording;
+mod resources;
 mod run;
 mod scan;
+mod shared;
 mod solo;
 mod step;
 mod sync;
 mod team;
+mod waiter;
 mod watcher;
 mod workers;
 
@@ -40,13 +48,19 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::amount::{demands, limit};
+    #[pymodule_export]
     use crate::draft::{PyDraft, each_handle, inline, is_tracing};
+    #[pymodule_export]
+    use crate::grant::PyGrant;
     #[pymodule_export]
     use crate::graph::PyGraph;
     #[pymodule_export]
     use crate::handle::PyHandle;
     #[pymodule_export]
     use crate::history::PyHistory;
+    #[pymodule_export]
+    use crate::host::host;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]
@@ -55,6 +69,8 @@ mod _core {
     use crate::progress::PyProgress;
     #[pymodule_export]
     use crate::record::PyRecord;
+    #[pymodule_export]
+    use crate::resources::PyResources;
     #[pymodule_export]
     use crate::step::PyStep;
     #[pymodule_export]

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use makespan_core::sched::grants::Ticket;
 use makespan_core::sched::{FailurePolicy, wake};
 use pyo3::prelude::*;
 
@@ -180,6 +181,9 @@ impl Run {
         self.wake(&mut board, n_to_wake);
         Some(Watermark::Shared { n_dispatched })
     }
+
+    /// The bell of a node that waits for resources was rung.
+    pub(crate) fn on_ring(self: &Arc<Self>, _py: Python<'_>, _position: u32, _ticket: Ticket) {}
 
     fn n_idle(&self, board: &Board) -> usize {
         self.parts.team.n_idle() + usize::from(board.is_caller_idle())
