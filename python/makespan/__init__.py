@@ -49,7 +49,7 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
-    from makespan.scheduling import DependencyGraph
+    from makespan.scheduling import DependencyGraph, ExecutionScheduler
 
 __all__ = [
     "BUILD_PROFILE",
@@ -65,6 +65,7 @@ __all__ = [
     "DuplicateKeyError",
     "EmptyQueueError",
     "ExecutionException",
+    "ExecutionScheduler",
     "Failed",
     "ForeignHandleError",
     "Grant",
@@ -116,6 +117,7 @@ __version__ = VERSION
 # What needs numpy is loaded when it is first asked for.
 _LOADED_LATE = {
     "DependencyGraph": "makespan.scheduling",
+    "ExecutionScheduler": "makespan.scheduling",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

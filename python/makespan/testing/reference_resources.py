@@ -182,17 +182,23 @@ class ReferenceResources:
             self.tokens[name] = min(rate, self.tokens[name] + rate * elapsed)
 
     def _settle(self) -> None:
-        """Grant what can be granted: the first who cannot be served keeps what it could use, and nobody passes it."""
+        """Grant what can be granted: nobody is served from what somebody in front is short of.
+
+        For the first who cannot be served what it could use of other resources is kept as well.
+        """
         left = {("limit", name): limit - self.used(name) for name, limit in self.limits.items()}
         # Tokens count whole thousandths, as amounts do.
         left |= {("rate", name): Fraction(int(1000 * tokens), 1000) for name, tokens in self.tokens.items()}
         has_head = False
+        closed: set[tuple[str, str]] = set()
         for asked in sorted(self._line):
             if any(amount > self.limits.get(name, amount) for name, amount in asked.needs.items()):
                 continue
             wanted = {(kind, name): n for name, n in asked.needs.items() for kind in ("limit", "rate")}
             wanted = {key: amount for key, amount in wanted.items() if key in left}
-            short = [key for key, amount in wanted.items() if amount > left[key]]
+            if closed & wanted.keys():
+                continue
+            short = {key for key, amount in wanted.items() if amount > left[key]}
             if not short:
                 for (kind, name), amount in wanted.items():
                     left[kind, name] -= amount
@@ -200,10 +206,9 @@ class ReferenceResources:
                         self.tokens[name] -= amount
                 self._line.remove(asked)
                 self.held[asked.holder] = {n: amount for n, amount in asked.needs.items() if n in self.limits}
-            elif has_head:
-                for key in short:
-                    left[key] = min(left[key], Fraction(0))
-            else:
-                has_head = True
-                for key, amount in wanted.items():
-                    left[key] -= min(amount, max(left[key], Fraction(0)))
+                continue
+            closed |= short
+            if not has_head:
+                for key in wanted.keys() - short:
+                    left[key] -= wanted[key]
+            has_head = True

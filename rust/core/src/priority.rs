@@ -32,7 +32,7 @@ impl Priority {
             return None;
         }
         // Adding zero turns -0.0 into 0.0. Negative numbers order backwards by their bits: all but the sign is flipped.
-        let bits = (value + 0.0).to_bits() as i64;
+        let bits = (value + 0.0).to_bits().cast_signed();
         Some(Self(if bits < 0 { bits ^ i64::MAX } else { bits }))
     }
 
@@ -40,7 +40,7 @@ impl Priority {
     #[must_use]
     pub const fn to_f64(self) -> f64 {
         let bits = if self.0 < 0 { self.0 ^ i64::MAX } else { self.0 };
-        f64::from_bits(bits as u64)
+        f64::from_bits(bits.cast_unsigned())
     }
 }
 

@@ -158,8 +158,11 @@ impl Model {
             self.waiting.sort_by_key(|asked| (std::cmp::Reverse(asked.urgency), asked.arrival));
             let mut left: [i64; 4] = std::array::from_fn(|pool| self.capacities[pool] - self.taken[pool]);
             let mut has_head = false;
+            let mut is_closed = [false; 4];
             for asked in self.waiting.clone() {
-                if !self.is_eligible(&asked.needs) {
+                if !self.is_eligible(&asked.needs)
+                    || asked.needs.iter().any(|need| is_closed[need.pool as usize])
+                {
                     continue;
                 }
                 let is_short = |need: &&Need| need.amount > left[need.pool as usize];
@@ -176,16 +179,16 @@ impl Model {
                     self.waiting.retain(|other| other.ticket != asked.ticket);
                     granted.push(asked.ticket);
                     self.held.insert(asked.ticket, asked);
-                } else if has_head {
-                    for need in short {
-                        left[need.pool as usize] = left[need.pool as usize].min(0);
-                    }
                 } else {
-                    has_head = true;
                     for need in &asked.needs {
                         let pool = need.pool as usize;
-                        left[pool] -= need.amount.min(left[pool].max(0));
+                        if short.contains(need) {
+                            is_closed[pool] = true;
+                        } else if !has_head {
+                            left[pool] -= need.amount;
+                        }
                     }
+                    has_head = true;
                 }
             }
             if granted.len() == n_before {

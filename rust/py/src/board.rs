@@ -211,9 +211,12 @@ impl Board {
             NodeState::Finished => Outcome::Finished,
             NodeState::Failed => Outcome::Failed,
             NodeState::Skipped => Outcome::Skipped,
-            NodeState::Waiting | NodeState::Ready | NodeState::Running | NodeState::Cancelled => {
-                Outcome::Cancelled
-            }
+            NodeState::Waiting
+            | NodeState::Delayed
+            | NodeState::Ready
+            | NodeState::Running
+            | NodeState::Cancelling
+            | NodeState::Cancelled => Outcome::Cancelled,
         };
         Outcomes::Mixed((0..n_nodes).map(outcome).collect())
     }

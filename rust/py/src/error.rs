@@ -4,6 +4,7 @@
 
 use makespan_core::graph::{GraphError, NodeId};
 use makespan_core::sched::SchedulerError;
+use makespan_core::sched::list::ListError;
 use pyo3::PyErr;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -34,6 +35,10 @@ pub(crate) enum BindError {
     Graph(GraphError),
     /// The scheduler refused an event: this crate's mistake, since its loops send the events.
     RunScheduler(SchedulerError),
+    /// The list scheduler was asked for the impossible.
+    List(ListError),
+    /// An argument has a value that cannot be meant.
+    Argument { argument: String, value: Py<PyAny>, expected: &'static str },
     /// Python raised.
     Python(PyErr),
     /// The edges of a workflow form a cycle; paths in order, first not repeated.
@@ -75,6 +80,12 @@ impl From<SchedulerError> for BindError {
     }
 }
 
+impl From<ListError> for BindError {
+    fn from(error: ListError) -> Self {
+        Self::List(error)
+    }
+}
+
 impl From<PyErr> for BindError {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
@@ -87,6 +98,10 @@ impl From<BindError> for PyErr {
         match error {
             BindError::Python(error) => error,
             BindError::Graph(error) => graph_error(error),
+            BindError::List(error) => list_error(error),
+            BindError::Argument { argument, value, expected } => {
+                raise::ValidationError::new_err((argument, value, expected))
+            }
             BindError::RunScheduler(error) => match error {
                 SchedulerError::UnknownNode { node, .. } => {
                     raise::SchedulerError::new_err((node.get(), "unknown", "any"))
@@ -143,6 +158,64 @@ fn graph_error(error: GraphError) -> PyErr {
         )),
         GraphError::TooManyNodes { n_nodes } => raise::ValidationError::new_err(("n_nodes", n_nodes, text)),
         GraphError::TooManyEdges { n_edges } => raise::ValidationError::new_err(("n_edges", n_edges, text)),
+    }
+}
+
+fn list_error(error: ListError) -> PyErr {
+    use classes::{SchedulerError, UnsatisfiableError, ValidationError};
+    let below = |n: usize| format!("from 0 to {}", n.saturating_sub(1));
+    match error {
+        ListError::Graph(error) => graph_error(error),
+        ListError::UnknownNode { idx, node, n_nodes } => {
+            ValidationError::new_err((format!("nodes[{idx}]"), node, format!("a node id {}", below(n_nodes))))
+        }
+        ListError::IllegalTransition { node, state, event } => {
+            SchedulerError::new_err((node, state.as_str(), event))
+        }
+        ListError::LengthMismatch { what, expected, actual } => {
+            ValidationError::new_err((what, actual, format!("length {expected}")))
+        }
+        ListError::BadPriority { idx } => {
+            ValidationError::new_err((format!("priorities[{idx}]"), f64::NAN, "a number"))
+        }
+        ListError::BadDemand { idx, resource, amount } => ValidationError::new_err((
+            format!("demands[{idx}, {resource}]"),
+            amount,
+            "a whole number that is not negative",
+        )),
+        ListError::DemandAboveCapacity { node, resource, amount, capacity } => {
+            UnsatisfiableError::new_err((node, resource, amount, capacity))
+        }
+        ListError::GroupWithoutPlace { node, group } => {
+            UnsatisfiableError::new_err((node, format!("group {group}"), 1, 0))
+        }
+        ListError::BadCapacity { what, idx, value } => {
+            ValidationError::new_err((format!("{what}[{idx}]"), value, "a whole number that is not negative"))
+        }
+        ListError::UnknownResource { resource, n_resources } => {
+            ValidationError::new_err(("resource", resource, format!("an index {}", below(n_resources))))
+        }
+        ListError::UnknownGroup { idx, group, n_groups } => ValidationError::new_err((
+            format!("groups[{idx}]"),
+            group,
+            format!("a group {}, or -1", below(n_groups)),
+        )),
+        ListError::BadSpeed { idx, value } => {
+            ValidationError::new_err((format!("speeds[{idx}]"), value, "a positive number"))
+        }
+        ListError::DurationsMismatch { has_durations } => {
+            let (given, expected) = if has_durations {
+                ("missing", "durations of the added nodes, since the others have them")
+            } else {
+                ("given", "none for the added nodes, since the others have none")
+            };
+            ValidationError::new_err(("durations", given, expected))
+        }
+        ListError::EdgeIntoOldNode { edge_idx, target, first_new } => ValidationError::new_err((
+            format!("target[{edge_idx}]"),
+            target,
+            format!("a node that is added now, from {first_new} on: edges into older nodes come too late"),
+        )),
     }
 }
 

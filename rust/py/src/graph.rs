@@ -18,6 +18,13 @@ type PyCriticalPath<'py> =
 #[derive(Debug)]
 pub(crate) struct PyGraph(Arc<Graph>);
 
+impl PyGraph {
+    /// The graph, shared.
+    pub(crate) fn shared(&self) -> Arc<Graph> {
+        Arc::clone(&self.0)
+    }
+}
+
 #[pymethods]
 impl PyGraph {
     /// Build a graph from the two ends of every edge.
@@ -74,6 +81,6 @@ impl PyGraph {
 }
 
 /// Copies an array while attached, so that what works detached borrows nothing of Python's.
-fn copied<T: numpy::Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec<T> {
+pub(crate) fn copied<T: numpy::Element + Copy>(array: &PyReadonlyArray1<'_, T>) -> Vec<T> {
     array.as_slice().map_or_else(|_| array.as_array().to_vec(), <[T]>::to_vec)
 }

@@ -23,6 +23,7 @@ mod handle;
 mod history;
 mod host;
 mod layout;
+mod list_scheduler;
 mod names;
 mod pool_table;
 mod prepared;
@@ -38,6 +39,7 @@ mod solo;
 mod step;
 mod sync;
 mod team;
+mod time_source;
 mod waiter;
 mod watcher;
 mod workers;
@@ -61,6 +63,7 @@ mod _core {
     use crate::history::PyHistory;
     #[pymodule_export]
     use crate::host::host;
+    use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]

@@ -2,15 +2,19 @@
 //!
 //! - [`state`]: the states of a node and the one table of transitions
 //! - [`run`]: the scheduler of a run, in plan order, with the release of results
+//! - [`list`]: the scheduler of a growing graph, by priority, under resources
+//! - [`simulate`](mod@simulate): whole schedules with a fake clock
 //! - [`pools`]: amounts of named resources, granted all at once or not at all
 //! - [`grants`]: who holds what of these pools, and who waits for what
 //! - [`ReadySet`]: the set that yields its smallest member
 //! - [`wake`]: when to wake another worker
 
 pub mod grants;
+pub mod list;
 pub mod pools;
 pub mod ready_set;
 pub mod run;
+pub mod simulate;
 pub mod state;
 pub mod wake;
 

@@ -14,10 +14,11 @@ pub struct Need {
 /// Amounts are whole numbers in the unit of the pool. A capacity may be lowered below what is taken: nothing is taken back,
 /// and nothing is granted before enough has been given back.
 ///
-/// Those who wait are gone through in *passes*, the first in line first. The first who cannot be served is the *head* of the
-/// line, and what is free of its pools is kept for it, so that nobody behind it can put it off. Of those behind the head,
-/// whoever cannot be served closes the pools that it is short of to all behind it. So nobody starves who stays in line, no
-/// pool is taken past an earlier one that waits for it, and what needs none of these pools goes on.
+/// Those who wait are gone through in *passes*, the first in line first. Whoever cannot be served closes the pools that it is
+/// short of to all behind it: who needs one of them is passed over, and closes nothing. The first who cannot be served is
+/// the *head* of the line, and what it needs of its other pools is kept for it as well, so that nobody behind it can put it
+/// off. So nobody starves who stays in line, no pool is taken past an earlier one that waits for it, and what needs none of
+/// these pools goes on.
 ///
 /// # Examples
 ///
@@ -43,6 +44,8 @@ pub struct Pools {
     taken: Vec<i64>,
     /// In a pass: what is left for whoever comes next.
     left: Vec<i64>,
+    /// In a pass: whether somebody was short of it.
+    is_closed: Vec<bool>,
     /// Whether somebody was refused in this pass.
     has_head: bool,
 }
@@ -58,7 +61,8 @@ impl Pools {
         assert!(capacities.iter().all(|&capacity| capacity >= 0), "a capacity is not negative");
         let taken = vec![0; capacities.len()];
         let left = capacities.clone();
-        Self { capacities, taken, left, has_head: false }
+        let is_closed = vec![false; capacities.len()];
+        Self { capacities, taken, left, is_closed, has_head: false }
     }
 
     /// The number of pools.
@@ -83,6 +87,7 @@ impl Pools {
         self.capacities.push(capacity);
         self.taken.push(0);
         self.left.push(capacity);
+        self.is_closed.push(false);
         (self.capacities.len() - 1) as u32
     }
 
@@ -125,6 +130,7 @@ impl Pools {
         for ((left, capacity), taken) in self.left.iter_mut().zip(&self.capacities).zip(&self.taken) {
             *left = capacity - taken;
         }
+        self.is_closed.fill(false);
         self.has_head = false;
     }
 
@@ -132,27 +138,26 @@ impl Pools {
     ///
     /// Returns whether they were taken. Within a pass nothing is given back and no capacity is changed.
     pub fn offer(&mut self, needs: &[Need]) -> bool {
-        let fits = needs.iter().all(|need| need.amount <= self.left[need.pool as usize]);
-        if fits {
+        if needs.iter().any(|need| self.is_closed[need.pool as usize]) {
+            return false;
+        }
+        if needs.iter().all(|need| need.amount <= self.left[need.pool as usize]) {
             for need in needs {
                 self.left[need.pool as usize] -= need.amount;
                 self.taken[need.pool as usize] += need.amount;
             }
-        } else if self.has_head {
-            for need in needs {
-                let left = &mut self.left[need.pool as usize];
-                if need.amount > *left {
-                    *left = 0.min(*left);
-                }
-            }
-        } else {
-            self.has_head = true;
-            for need in needs {
-                let left = &mut self.left[need.pool as usize];
-                *left -= need.amount.min(0.max(*left));
+            return true;
+        }
+        for need in needs {
+            let left = &mut self.left[need.pool as usize];
+            if need.amount > *left {
+                self.is_closed[need.pool as usize] = true;
+            } else if !self.has_head {
+                *left -= need.amount;
             }
         }
-        fits
+        self.has_head = true;
+        false
     }
 
     /// How much of a pool is left for whoever comes next in this pass.
@@ -161,10 +166,10 @@ impl Pools {
         self.left[pool as usize]
     }
 
-    /// Whether nothing of a pool is left for those who come next in this pass.
+    /// Whether somebody was short of a pool in this pass, so that nobody behind is served from it.
     #[must_use]
     pub fn is_closed(&self, pool: u32) -> bool {
-        self.left[pool as usize] <= 0
+        self.is_closed[pool as usize]
     }
 
     /// Whether somebody was refused in this pass, so that what is free may be kept for it.

@@ -125,6 +125,49 @@ impl ReadySet {
         Some(first as u32)
     }
 
+    /// The smallest member that is not below `value`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use makespan_core::sched::ReadySet;
+    ///
+    /// let mut ready = ReadySet::new(1_000);
+    /// ready.insert(7);
+    /// ready.insert(700);
+    /// assert_eq!(ready.first_from(7), Some(7));
+    /// assert_eq!(ready.first_from(8), Some(700));
+    /// assert_eq!(ready.first_from(701), None);
+    /// ```
+    #[must_use]
+    pub fn first_from(&self, value: u32) -> Option<u32> {
+        let mut idx = value as usize;
+        if idx >= self.capacity {
+            return None;
+        }
+        for level in 0..self.n_levels {
+            let place = self.level_begins[level] as usize + idx / N_BITS;
+            let end = self.level_begins[..self.n_levels]
+                .get(level + 1)
+                .map_or(self.words.len(), |end| *end as usize);
+            if place >= end {
+                return None;
+            }
+            let rest = self.words[place] & (u64::MAX << (idx % N_BITS));
+            if rest != 0 {
+                let mut found = idx / N_BITS * N_BITS + rest.trailing_zeros() as usize;
+                for lower in self.level_begins[..level].iter().rev() {
+                    let word = self.words[*lower as usize + found];
+                    found = found * N_BITS + word.trailing_zeros() as usize;
+                }
+                return Some(found as u32);
+            }
+            // The word holds nothing from here on: the next one is looked for, a level up.
+            idx = idx / N_BITS + 1;
+        }
+        None
+    }
+
     /// Takes out the smallest member.
     pub fn pop_first(&mut self) -> Option<u32> {
         let first = self.first()?;
@@ -170,6 +213,23 @@ mod tests {
             assert_eq!(popped, expected, "capacity {capacity}");
             assert!(set.is_empty());
         }
+    }
+
+    #[test]
+    fn test_first_from_finds_the_next_member_across_levels() {
+        for capacity in [1, 64, 65, 4_096, 4_097, 262_145] {
+            let mut set = ReadySet::new(capacity);
+            let last = capacity as u32 - 1;
+            let members = [0, last / 3, last / 2, last];
+            for value in members {
+                set.insert(value);
+            }
+            for from in [0, 1, last / 3, last / 3 + 1, last / 2 + 1, last, last + 1, u32::MAX] {
+                let expected = members.into_iter().filter(|&value| value >= from).min();
+                assert_eq!(set.first_from(from), expected, "capacity {capacity}, from {from}");
+            }
+        }
+        assert_eq!(ReadySet::new(0).first_from(0), None);
     }
 
     #[test]

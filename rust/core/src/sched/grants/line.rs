@@ -128,55 +128,40 @@ impl Grants {
     pub(super) fn pass_once(&mut self) {
         self.served.clear();
         self.wake = None;
-        for state in &mut self.states {
-            state.is_lacked = false;
-        }
         self.pools.begin_pass();
         for place in &self.line {
             let entry = &self.entries[place.slot as usize];
             if !self.is_eligible(&entry.needs) {
                 continue;
             }
-            if let Some(wake_ns) = wake_ns(&self.pools, &mut self.states, &entry.needs) {
+            if let Some(wake_ns) = wake_ns(&self.pools, &self.states, &entry.needs) {
                 let ticket = Ticket { slot: place.slot, generation: entry.generation };
                 let is_earlier = self.wake.is_none_or(|(earliest_ns, _)| wake_ns < earliest_ns);
                 self.wake = if is_earlier { Some((wake_ns, ticket)) } else { self.wake };
             }
             if self.pools.offer(&entry.needs) {
                 self.served.push(*place);
-            } else if self.is_rest_in_vain() {
+            } else if self.states.iter().zip(0..).all(|(state, pool)| {
+                // Behind one who is short of a pool nobody gets any.
+                state.n_waiting == 0 || self.pools.is_closed(pool)
+            }) {
                 break;
             }
         }
     }
-
-    /// In a pass: whether nothing is left of all that is waited for, and it is known who lacks tokens first.
-    fn is_rest_in_vain(&self) -> bool {
-        self.states.iter().zip(0..).all(|(state, pool)| {
-            let is_known = state.bucket.is_none() || state.is_lacked;
-            state.n_waiting == 0 || (self.pools.is_closed(pool) && is_known)
-        })
-    }
 }
 
-/// When the next in a pass will have the tokens that it lacks: nobody behind it gets any before.
+/// When the next in a pass will have the tokens that it lacks; none if it lacks none, or waits behind another.
 ///
-/// The first who lacks tokens of a bucket counts, and a bucket that is full fills no further.
-fn wake_ns(pools: &Pools, states: &mut [PoolState], needs: &[Need]) -> Option<u64> {
-    let mut wake_ns: Option<u64> = None;
-    for need in needs {
-        let state = &mut states[need.pool as usize];
-        let n_missing = need.amount - pools.left(need.pool);
-        if let Some(bucket) = &state.bucket
-            && n_missing > 0
-            && !state.is_lacked
-        {
-            state.is_lacked = true;
-            if n_missing <= pools.taken(need.pool) {
-                let ready_ns = bucket.ready_ns(n_missing);
-                wake_ns = Some(wake_ns.map_or(ready_ns, |other_ns| other_ns.min(ready_ns)));
-            }
-        }
+/// A bucket that is full fills no further: what is kept of it for the head of the line comes by no waiting.
+fn wake_ns(pools: &Pools, states: &[PoolState], needs: &[Need]) -> Option<u64> {
+    if needs.iter().any(|need| pools.is_closed(need.pool)) {
+        return None;
     }
-    wake_ns
+    let ready_ns = |need: &Need| {
+        let n_missing = need.amount - pools.left(need.pool);
+        let bucket = states[need.pool as usize].bucket.as_ref()?;
+        (n_missing > 0 && n_missing <= pools.taken(need.pool)).then(|| bucket.ready_ns(n_missing))
+    };
+    needs.iter().filter_map(ready_ns).min()
 }

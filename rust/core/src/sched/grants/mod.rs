@@ -188,8 +188,6 @@ struct PoolState {
     threshold_milli: Option<u32>,
     pressure_milli: u32,
     is_throttled: bool,
-    /// Whether somebody in line was short of its tokens in the last pass.
-    is_lacked: bool,
 }
 
 /// Who holds what of the pools of one engine, and who waits for what.

@@ -503,7 +503,11 @@ impl RunScheduler {
         self.is_stopped = true;
         while self.ready.pop_first().is_some() {}
         for node in self.graph.nodes() {
-            if let Some(cancelled) = self.states[node.index()].after(Stimulus::Cancelled) {
+            let state = self.states[node.index()];
+            // What runs may end.
+            if state != NodeState::Running
+                && let Some(cancelled) = state.after(Stimulus::Cancelled)
+            {
                 self.states[node.index()] = cancelled;
                 actions.push(Action::Cancel { node });
                 self.end(node, actions);

@@ -22,7 +22,7 @@ impl RunScheduler {
     pub fn validate(&self) {
         let mut n_unmet = vec![0; self.graph.n_nodes()];
         let mut n_consumers_left = vec![0; self.graph.n_nodes()];
-        let mut n_by_state = [0; 7];
+        let mut n_by_state = [0; NodeState::N];
         for node in self.graph.nodes() {
             let state = self.state(node);
             n_by_state[state as usize] += 1;
@@ -57,6 +57,9 @@ impl RunScheduler {
                     assert_eq!(n_unmet, 0, "node {node} waits for nothing when it is {state:?}");
                 }
                 NodeState::Skipped => assert!(n_unmet > 0, "node {node} was skipped for a reason"),
+                NodeState::Delayed | NodeState::Cancelling => {
+                    panic!("a run delays nothing and lets what runs end, but node {node} is {state:?}")
+                }
                 NodeState::Cancelled => {
                     assert!(self.is_stopped, "nodes are cancelled when the run is stopped");
                 }
