@@ -78,6 +78,7 @@ class Step:
         n_outputs: int,
         pick: Step | None,
         is_kept: bool,
+        needs: list[tuple[str, int]],
     ) -> Self: ...
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -174,6 +175,8 @@ class Program:
     @property
     def n_nodes(self) -> int: ...
     @property
+    def has_needs(self) -> bool: ...
+    @property
     def n_edges(self) -> int: ...
     @property
     def parameters(self) -> list[str]: ...
@@ -194,6 +197,7 @@ class Prepared:
         stops_on_failure: bool,
         history: History,
         team: Team,
+        resources: Resources | None,
         result_class: type,
         to_exception: Callable[[Any, list[tuple[int, BaseException]]], BaseException],
         strategy: str,

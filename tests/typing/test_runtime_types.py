@@ -72,7 +72,7 @@ class Result:
     _record: _core.Record
 
 
-def new_step(*, pick: _core.Step | None = None) -> _core.Step:
+def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _core.Step:
     return _core.Step(
         function=max,
         name="max",
@@ -82,6 +82,7 @@ def new_step(*, pick: _core.Step | None = None) -> _core.Step:
         n_outputs=2 if pick else 0,
         pick=pick,
         is_kept=True,
+        needs=[("net", 1_000)] if needs_net else [],
     )
 
 
@@ -91,7 +92,7 @@ class Sample:
     def __init__(self) -> None:
         self.draft = _core.Draft("demo")
         self.parameter = self.draft.parameter("x", 3)
-        self.first = self.draft.add(new_step(), (self.parameter, 1), None, None)
+        self.first = self.draft.add(new_step(needs_net=True), (self.parameter, 1), None, None)
         self.second = self.draft.add(new_step(), (self.first, 2), None, self.first)
         self.program = self.draft.finish((self.second,), None)
         self.prepared = _core.Prepared(
@@ -101,6 +102,7 @@ class Sample:
             stops_on_failure=True,
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
+            resources=new_resources(),
             result_class=Result,
             to_exception=lambda result, failures: failures[0][1],
             strategy="demo",
@@ -154,6 +156,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Handle.__ne__": lambda: SAMPLE.parameter.__ne__(SAMPLE.parameter),
     "Program.name": lambda: SAMPLE.program.name,
     "Program.n_nodes": lambda: SAMPLE.program.n_nodes,
+    "Program.has_needs": lambda: SAMPLE.program.has_needs,
     "Program.n_edges": lambda: SAMPLE.program.n_edges,
     "Program.parameters": lambda: SAMPLE.program.parameters,
     "Program.topological_order": lambda: SAMPLE.program.topological_order(),

@@ -171,7 +171,7 @@ pub(crate) fn each_need<'py>(
 
 /// A value that cannot be meant, by the name of the argument.
 pub(crate) fn invalid(argument: &str, value: &Bound<'_, PyAny>, expected: &'static str) -> BindError {
-    BindError::Invalid { argument: argument.to_owned(), value: value.clone().unbind(), expected }
+    BindError::Argument { argument: argument.to_owned(), value: value.clone().unbind(), expected }
 }
 
 /// Read a mapping of names to amounts as the core counts them: bytes of memory, thousandths of everything else.

@@ -8,6 +8,7 @@
 //! Where tokens are waited for, one of those who wait is the *timekeeper*: it looks when the next one comes, and its bell is
 //! rung when it becomes so. There is no thread and no timer beside those who wait.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,16 +29,20 @@ pub(crate) enum Bell<B> {
 /// A bell that is to be rung once the lock is given up: its ticket was granted, or is the timekeeper's.
 #[derive(Debug)]
 pub(crate) struct Ring<B> {
-    bell: Bell<B>,
+    pub(crate) bell: Bell<B>,
     pub(crate) ticket: Ticket,
+    /// Otherwise its owner keeps the time from now on.
+    pub(crate) is_granted: bool,
 }
 
-/// Rings bells; `other` is given those that are no threads.
-pub(crate) fn deliver<B>(rings: Vec<Ring<B>>, mut other: impl FnMut(B, Ticket)) {
-    for ring in rings {
+/// Rings bells; `other` is given those that are no threads, with the ticket and whether it was granted, and returns what is
+/// to be rung by that.
+pub(crate) fn deliver<B>(rings: Vec<Ring<B>>, mut other: impl FnMut(B, Ticket, bool) -> Vec<Ring<B>>) {
+    let mut pending = VecDeque::from(rings);
+    while let Some(ring) = pending.pop_front() {
         match ring.bell {
             Bell::Thread(bell) => bell.notify_one(),
-            Bell::Other(bell) => other(bell, ring.ticket),
+            Bell::Other(bell) => pending.extend(other(bell, ring.ticket, ring.is_granted)),
         }
     }
 }
@@ -87,7 +92,7 @@ impl<B: Clone, W: Clone> State<B, W> {
         for ticket in self.granted.drain(..) {
             let slot = ticket.slot() as usize;
             if let Some(bell) = self.bells.get_mut(slot).and_then(Option::take) {
-                rings.push(Ring { bell, ticket });
+                rings.push(Ring { bell, ticket, is_granted: true });
             }
         }
         let timekeeper = self.grants.next_wake();
@@ -97,7 +102,7 @@ impl<B: Clone, W: Clone> State<B, W> {
             if let Some((_, ticket)) = timekeeper
                 && let Some(Some(bell)) = self.bells.get(ticket.slot() as usize)
             {
-                rings.push(Ring { bell: bell.clone(), ticket });
+                rings.push(Ring { bell: bell.clone(), ticket, is_granted: false });
             }
         }
     }
@@ -233,6 +238,17 @@ impl<B: Clone, W: Clone> Desk<B, W> {
         self.change(rings, |grants, granted| grants.reclaim(now_ns, holder, granted))
     }
 
+    /// Counts tokens that have come; returns whether the desk is closed, so that nothing more is granted.
+    pub(crate) fn advance(&self, now_ns: u64, rings: &mut Vec<Ring<B>>) -> bool {
+        self.change(rings, |grants, granted| grants.advance(now_ns, granted));
+        self.is_closed()
+    }
+
+    /// When the next tokens come that are waited for.
+    pub(crate) fn next_wake_ns(&self) -> Option<u64> {
+        self.lock().timekeeper.map(|(wake_ns, _)| wake_ns)
+    }
+
     /// Does something to the grants that may grant something.
     pub(crate) fn change<T>(
         &self,
@@ -265,7 +281,7 @@ impl<B: Clone, W: Clone> Desk<B, W> {
         let waiting = state.grants.waiting().map(|view| view.ticket);
         for ticket in waiting {
             if let Some(bell) = state.bells[ticket.slot() as usize].take() {
-                rings.push(Ring { bell, ticket });
+                rings.push(Ring { bell, ticket, is_granted: false });
             }
         }
     }

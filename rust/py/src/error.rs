@@ -55,8 +55,6 @@ pub(crate) enum BindError {
     ClosedEngine,
     /// The description of a workflow is wrong in another way.
     Workflow(String),
-    /// An argument has a value that cannot be meant.
-    Invalid { argument: String, value: Py<PyAny>, expected: &'static str },
     /// More is asked for than there is altogether, or of a resource that there is not.
     Unsatisfiable { who: String, resource: String, requested: Shown, capacity: Option<Shown> },
     /// Resources could not be had in time.
@@ -121,9 +119,6 @@ impl From<BindError> for PyErr {
             }
             BindError::ClosedEngine => raise::ClosedEngineError::new_err(()),
             BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),
-            BindError::Invalid { argument, value, expected } => {
-                raise::ValidationError::new_err((argument, value, expected))
-            }
             BindError::Unsatisfiable { who, resource, requested, capacity } => {
                 raise::UnsatisfiableError::new_err((who, resource, requested, capacity))
             }

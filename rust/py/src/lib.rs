@@ -25,6 +25,7 @@ mod host;
 mod layout;
 mod list_scheduler;
 mod names;
+mod needs;
 mod pool_table;
 mod prepared;
 mod program;
@@ -63,6 +64,7 @@ mod _core {
     use crate::history::PyHistory;
     #[pymodule_export]
     use crate::host::host;
+    #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
     use crate::prepared::PyPrepared;

@@ -15,7 +15,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::amount::{Shown, each_need, invalid};
-use crate::clock::clock;
 use crate::desk::{Bell, Look};
 use crate::detach::detached;
 use crate::error::{BindError, BindResult};
@@ -23,6 +22,7 @@ use crate::grant::PyGrant;
 use crate::pool_table::Column;
 use crate::shared::{Rings, Shared, deliver};
 use crate::sync::Condvar;
+use crate::time_source::TimeSource;
 use crate::waiter::{Waker, Who, is_process_alive, process_started};
 
 /// How long a thread waits before it looks for signals.
@@ -57,8 +57,7 @@ pub(crate) struct PyResources {
     /// Replaced in a forked child.
     shared: Mutex<Arc<Shared>>,
     ageing_milli: i64,
-    clock: Option<Py<PyAny>>,
-    started: u64,
+    pub(crate) time: TimeSource,
     sampler: OnceLock<Sampler>,
     sampled_ns: AtomicU64,
     reclaimed_ns: AtomicU64,
@@ -75,30 +74,26 @@ impl PyResources {
         Arc::clone(&self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The time, in nanoseconds since the manager was made; a foreign clock's as it is.
     pub(crate) fn now_ns(&self, py: Python<'_>) -> PyResult<u64> {
-        match &self.clock {
-            None => Ok(clock().delta_as_nanos(self.started, clock().raw())),
-            // Negative and NaN become 0 by this conversion.
-            Some(clock) => Ok((clock.bind(py).call0()?.extract::<f64>()? * 1e9).round() as u64),
-        }
+        Ok(self.time.now_ns(py)?)
     }
 
     /// The same for who only looks on, or gives back: where the clock fails, time stands still.
     pub(crate) fn now_or_still_ns(&self, py: Python<'_>) -> u64 {
         self.now_ns(py).unwrap_or_else(|error| {
             error.write_unraisable(py, None);
-            0
+            self.time.last_ns()
         })
     }
 
+    /// How long one who waits sleeps at most before it looks around.
     pub(crate) fn period_ns(&self) -> u64 {
-        if self.clock.is_some() { FOREIGN_CLOCK_PERIOD_NS } else { SIGNAL_PERIOD_NS }
+        if self.time.is_native() { SIGNAL_PERIOD_NS } else { FOREIGN_CLOCK_PERIOD_NS }
     }
 
     /// Whether something may change that rings no bell: the machine's use, or a clock that is not ours.
     pub(crate) fn must_be_looked_at(&self) -> bool {
-        self.sampler.get().is_some() || self.clock.is_some()
+        self.sampler.get().is_some() || !self.time.is_native()
     }
 
     /// Asks how much the machine uses, if it was not asked just now.
@@ -158,6 +153,14 @@ impl PyResources {
         n_reclaimed
     }
 
+    /// Looks, while somebody waits, for what rings no bell: the machine's use, and holders that have died.
+    pub(crate) fn look_around(&self, py: Python<'_>, shared: &Shared, now_ns: u64) {
+        self.sample(py, shared, now_ns);
+        if now_ns >= self.reclaimed_ns.load(Ordering::Relaxed).saturating_add(RECLAIM_PERIOD_NS) {
+            self.reclaim_processes(py, shared, now_ns);
+        }
+    }
+
     /// Waits for a ticket, detached, in slices, with a look for signals after each.
     fn wait(
         &self,
@@ -169,10 +172,7 @@ impl PyResources {
     ) -> PyResult<Waited> {
         loop {
             let now_ns = self.now_ns(py)?;
-            self.sample(py, shared, now_ns);
-            if now_ns >= self.reclaimed_ns.load(Ordering::Relaxed).saturating_add(RECLAIM_PERIOD_NS) {
-                self.reclaim_processes(py, shared, now_ns);
-            }
+            self.look_around(py, shared, now_ns);
             let mut rings = Rings::new();
             let look = shared.desk.look(now_ns, ticket, &mut rings);
             deliver(py, rings);
@@ -263,9 +263,11 @@ impl PyResources {
         request: Request<'_>,
         who: &Who,
     ) -> BindResult<()> {
-        let Who::Thread(_) = who else {
-            return Ok(());
-        };
+        match who {
+            // A node on the thread that asks for it holds under the number of that thread.
+            Who::Thread(_) | Who::Node(..) => {}
+            Who::Process { .. } | Who::Named(_) => return Ok(()),
+        }
         let hopeless = shared.desk.read(|grants, _| {
             let of_itself = request.needs.iter().map(|need| {
                 let own = grants.held_by(request.holder, need.pool);
@@ -355,8 +357,7 @@ impl PyResources {
         Self {
             shared: Mutex::new(Arc::new(Shared::new(ageing_milli))),
             ageing_milli,
-            clock,
-            started: self::clock().raw(),
+            time: TimeSource::new(clock),
             sampler: OnceLock::new(),
             sampled_ns: AtomicU64::new(0),
             reclaimed_ns: AtomicU64::new(0),
@@ -586,9 +587,7 @@ impl PyResources {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(clock) = &self.clock {
-            visit.call(clock)?;
-        }
+        self.time.traverse(&visit)?;
         if let Some(sampler) = self.sampler.get() {
             visit.call(&sampler.function)?;
         }

@@ -106,6 +106,6 @@ impl Shared {
 /// Rings the bells of those who were granted something.
 pub(crate) fn deliver(py: Python<'_>, rings: Rings) {
     if !rings.is_empty() {
-        desk::deliver(rings, |waker, ticket| waker.ring(py, ticket));
+        desk::deliver(rings, |waker, ticket, is_granted| waker.ring(py, ticket, is_granted));
     }
 }

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::names::Names;
 use crate::run::Run;
+use crate::shared::Rings;
 
 /// Whose a ticket is.
 #[derive(Clone, Debug)]
@@ -60,18 +61,17 @@ pub(crate) enum Waker {
 }
 
 impl Waker {
-    /// Tells it; no lock is held.
-    pub(crate) fn ring(self, py: Python<'_>, ticket: Ticket) {
+    /// Tells it; no lock is held. Returns what is to be rung by that.
+    pub(crate) fn ring(self, py: Python<'_>, ticket: Ticket, is_granted: bool) -> Rings {
         match self {
             Self::Loop(function) => {
                 if let Err(error) = function.bind(py).call0() {
                     error.write_unraisable(py, None);
                 }
+                Rings::new()
             }
             Self::Node(run, position) => {
-                if let Some(run) = run.upgrade() {
-                    run.on_ring(py, position, ticket);
-                }
+                run.upgrade().map_or_else(Rings::new, |run| run.on_ring(py, position, ticket, is_granted))
             }
         }
     }

@@ -166,7 +166,7 @@ fn wait(desk: &OnePool, ticket: Ticket, bell: &Condvar) -> Look {
     loop {
         let mut rings = Vec::new();
         let look = desk.look(0, ticket, &mut rings);
-        deliver(rings, |(), _| ());
+        deliver(rings, |(), _, _| Vec::new());
         let Look::Waiting { n_turns, .. } = look else {
             return look;
         };
@@ -182,7 +182,7 @@ fn acquire(desk: &OnePool, holder: u64, needs: &[Need]) -> Option<Ticket> {
     let mut rings = Vec::new();
     let request = Request { holder, needs, priority: 0, since_ns: None };
     let requested = desk.request(0, request, holder, Some(new_bell), &mut rings);
-    deliver(rings, |(), _| ());
+    deliver(rings, |(), _, _| Vec::new());
     let (ticket, is_held) = requested.ok()?;
     if is_held || wait(desk, ticket, &bell) == Look::Held {
         return Some(ticket);
@@ -194,7 +194,7 @@ fn acquire(desk: &OnePool, holder: u64, needs: &[Need]) -> Option<Ticket> {
 fn release(desk: &OnePool, ticket: Ticket) {
     let mut rings = Vec::new();
     assert!(desk.release(0, ticket, &mut rings));
-    deliver(rings, |(), _| ());
+    deliver(rings, |(), _, _| Vec::new());
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn desk_loses_no_grant_to_one_who_gives_up() {
                 let (ticket, _) = desk.request(0, request, 1, Some(bell), &mut rings).unwrap();
                 // The grant may come just before, and is then there to be given back.
                 let was_held = desk.give_up(0, ticket, &mut rings).is_none();
-                deliver(rings, |(), _| ());
+                deliver(rings, |(), _, _| Vec::new());
                 if was_held {
                     release(&desk, ticket);
                 }
@@ -277,7 +277,7 @@ fn desk_tells_all_who_wait_that_it_is_closed() {
             .collect();
         let mut rings = Vec::new();
         desk.close(&mut rings);
-        deliver(rings, |(), _| ());
+        deliver(rings, |(), _, _| Vec::new());
         for client in waiting {
             assert!(!client.join().unwrap(), "nothing was given back in time");
         }
@@ -307,7 +307,7 @@ fn desk_has_a_timekeeper_as_long_as_tokens_are_waited_for() {
                     let (ticket, mut is_held) =
                         desk.request(now(), request, holder, Some(new_bell), &mut rings).unwrap();
                     while !is_held {
-                        deliver(std::mem::take(&mut rings), |(), _| ());
+                        deliver(std::mem::take(&mut rings), |(), _, _| Vec::new());
                         match desk.look(now(), ticket, &mut rings) {
                             Look::Held => is_held = true,
                             Look::Closed => panic!("the desk is open"),
@@ -316,12 +316,12 @@ fn desk_has_a_timekeeper_as_long_as_tokens_are_waited_for() {
                                 now_ns.fetch_max(wake_ns as usize, Ordering::SeqCst);
                             }
                             Look::Waiting { wake_ns: None, n_turns } => {
-                                deliver(std::mem::take(&mut rings), |(), _| ());
+                                deliver(std::mem::take(&mut rings), |(), _, _| Vec::new());
                                 is_held = desk.wait(ticket, &bell, n_turns, Duration::from_secs(1));
                             }
                         }
                     }
-                    deliver(rings, |(), _| ());
+                    deliver(rings, |(), _, _| Vec::new());
                 })
             })
             .collect();
