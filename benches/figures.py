@@ -154,6 +154,15 @@ def _peers() -> list[Figure]:
     ]
 
 
+def _resources() -> list[Figure]:
+    group = "Resources: acquire and release, plain Python ÷ ours"
+    return [
+        Figure("resources-one", "one resource, nobody waits", group, None, None, "speedup"),
+        Figure("resources-three", "three resources, nobody waits", group, None, None, "speedup"),
+        Figure("resources-contended", "32 threads that wait for each other", group, None, None, "speedup"),
+    ]
+
+
 _ALL = [
     *_serial(),
     *_small_workflow(),
@@ -166,6 +175,7 @@ _ALL = [
         "import", "`import makespan` over a bare interpreter; numpy is not imported", "Import", 30, None, "difference"
     ),
     *_crossings(),
+    *_resources(),
     *_peers(),
 ]
 

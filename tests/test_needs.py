@@ -96,7 +96,7 @@ def test_worker_does_not_wait_while_something_else_is_ready() -> None:
             release.set()
 
     with engine_of("optimized", 2, net=1) as engine, engine.resources.acquire(NET) as held:
-        threading.Thread(target=lambda: (release.wait(TIMEOUT_S), held.release()), daemon=True).start()
+        threading.Thread(target=lambda: release.wait(TIMEOUT_S) and held.release(), daemon=True).start()  # type: ignore[func-returns-value]
         needing, other = ms.step(lambda at: at, name="needing", needs=NET), ms.step(free)
         wf = ms.Workflow("both")
         wf.output([wf.add(needing, at) for at in range(20)])
@@ -215,12 +215,14 @@ def test_needs_are_accepted_wherever_options_are() -> None:
             wf = ms.Workflow("one")
             wf.add(step)
             engine.run(wf)
-            ms.workflow(step)
             engine.run(ms.workflow(lambda step=step: step(), name="traced"))
         assert seen == [needs for needs in ({"net": 0.5, "memory": 10**9}, {"net": 1}, {"net": 2}) for _ in range(2)]
         # Outside of an engine needs mean nothing.
         plain()
-        assert wf.serial() is None
+        alone = ms.Workflow("alone")
+        alone.add(plain)
+        alone.serial()
+        assert len(seen) == 6
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ struct Model {
     taken: [i64; 4],
     rates: [Option<Rate>; 4],
     /// Tokens and parts of tokens, in `1 / period_ns`.
-    parts: [u128; 4],
+    parts: [i128; 4],
     threshold_milli: [Option<u32>; 4],
     is_throttled: [bool; 4],
     waiting: Vec<Asked>,
@@ -108,7 +108,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let [first, second] = RATES;
-        let full = |rate: Rate| rate.burst as u128 * u128::from(rate.period_ns);
+        let full = |rate: Rate| i128::from(rate.burst) * i128::from(rate.period_ns);
         Self {
             now_ns: 0,
             capacities: [CAPACITIES[0], CAPACITIES[1], first.burst, second.burst],
@@ -127,8 +127,8 @@ impl Model {
         self.now_ns += ns;
         for pool in 0..4 {
             if let Some(rate) = self.rates[pool] {
-                let parts = self.parts[pool] + u128::from(ns) * rate.amount as u128;
-                self.parts[pool] = parts.min(rate.burst as u128 * u128::from(rate.period_ns));
+                let parts = self.parts[pool] + i128::from(ns) * i128::from(rate.amount);
+                self.parts[pool] = parts.min(i128::from(rate.burst) * i128::from(rate.period_ns));
             }
         }
         self.count();
@@ -138,7 +138,7 @@ impl Model {
     fn count(&mut self) {
         for pool in 0..4 {
             if let Some(rate) = self.rates[pool] {
-                self.taken[pool] = rate.burst - (self.parts[pool] / u128::from(rate.period_ns)) as i64;
+                self.taken[pool] = rate.burst - (self.parts[pool] / i128::from(rate.period_ns)) as i64;
             }
         }
     }
@@ -173,7 +173,7 @@ impl Model {
                         left[pool] -= need.amount;
                         self.taken[pool] += need.amount;
                         if let Some(rate) = self.rates[pool] {
-                            self.parts[pool] -= need.amount as u128 * u128::from(rate.period_ns);
+                            self.parts[pool] -= i128::from(need.amount) * i128::from(rate.period_ns);
                         }
                     }
                     self.waiting.retain(|other| other.ticket != asked.ticket);
@@ -302,7 +302,7 @@ impl Driver {
                 let n_tokens = (self.model.capacities[pool] - self.model.taken[pool]).min(burst);
                 self.model.rates[pool] = Some(rate);
                 self.model.capacities[pool] = burst;
-                self.model.parts[pool] = n_tokens as u128 * u128::from(SECOND_NS);
+                self.model.parts[pool] = i128::from(n_tokens) * i128::from(SECOND_NS);
                 self.model.count();
             }
             Step::SetPressure { pool, pressure_milli } => {

@@ -61,6 +61,7 @@ impl Unit {
     }
 
     /// Turns an amount of the core into the public number.
+    #[expect(clippy::cast_precision_loss, reason = "amounts are below AMOUNT_MAX")]
     pub(crate) fn shown(self, amount: i64) -> Shown {
         match self {
             Self::Byte => Shown::Whole(amount),
@@ -117,7 +118,7 @@ pub(crate) fn amount_of(
 ) -> Result<i64, &'static str> {
     let unit = Unit::of(resource);
     let number = if let Ok(number) = value.cast_exact::<PyInt>() {
-        number.extract::<i64>().ok().map(|number| number as f64)
+        number.extract::<f64>().ok()
     } else if let Ok(number) = value.cast_exact::<PyFloat>() {
         Some(number.value())
     } else if value.is_instance_of::<PyBool>() {

@@ -253,7 +253,7 @@ impl Board {
                 Action::Ask { node } => asked = Some(node.get()),
                 Action::Release { node } => released.push(node.get()),
                 Action::Skip { node } | Action::Cancel { node } => {
-                    given_up.extend(self.tickets.remove(&node.get()))
+                    given_up.extend(self.tickets.remove(&node.get()));
                 }
                 Action::Settle => self.is_settled = true,
             }

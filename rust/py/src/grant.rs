@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use makespan_core::sched::grants::Ticket;
 use makespan_core::sched::pools::Need;
@@ -98,7 +99,11 @@ impl PyGrant {
                 // Without a sampler or a foreign clock the bell is all that there is to wait for.
                 let wait_ns =
                     if resources.must_be_looked_at() { wait_ns.min(resources.period_ns()) } else { wait_ns };
-                Ok(Some(if wait_ns == u64::MAX { f64::INFINITY } else { wait_ns as f64 / 1e9 }))
+                Ok(Some(if wait_ns == u64::MAX {
+                    f64::INFINITY
+                } else {
+                    Duration::from_nanos(wait_ns).as_secs_f64()
+                }))
             }
         }
     }

@@ -30,7 +30,7 @@ pub(crate) fn host() -> (i64, Option<i64>, usize) {
 /// Cores that threads of this process may run on, and the share of them that control groups allow.
 fn cores_milli(read: Read<'_>) -> i64 {
     let allowed = read("/proc/self/status").and_then(|status| allowed_cores(&status));
-    let n_cores = allowed.or_else(|| std::thread::available_parallelism().ok().map(|n| n.get() as i64));
+    let n_cores = allowed.or_else(|| i64::try_from(std::thread::available_parallelism().ok()?.get()).ok());
     let cores_milli = 1_000 * n_cores.unwrap_or(1).max(1);
     quota_milli(read).map_or(cores_milli, |quota| quota.clamp(1_000, cores_milli))
 }
@@ -106,9 +106,9 @@ fn tightest(mounts: &[&str], path: &str, limit: &dyn Fn(&str) -> Option<i64>) ->
 fn allowed_cores(status: &str) -> Option<i64> {
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let n_cores = list.trim().split(',').map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let [first, last] = [first, last].map(|core| core.trim().parse::<i64>().ok());
-        Some((last? - first? + 1).max(0))
+        let (begin, end) = range.split_once('-').unwrap_or((range, range));
+        let [begin, end] = [begin, end].map(|core| core.trim().parse::<i64>().ok());
+        Some((end? - begin? + 1).max(0))
     });
     n_cores.sum::<Option<i64>>().filter(|n| *n > 0)
 }

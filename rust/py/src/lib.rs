@@ -32,6 +32,7 @@ mod program;
 mod progress;
 mod record;
 mod recording;
+mod request;
 mod resources;
 mod run;
 mod scan;

@@ -12,13 +12,11 @@ use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::names::Names;
 use crate::program::Program;
-use crate::resources::{PyResources, thread_ident};
+use crate::request::{NAMED, thread_ident};
+use crate::resources::PyResources;
 use crate::run::Run;
 use crate::shared::{Rings, Shared, deliver};
 use crate::waiter::{Waker, Who};
-
-/// The number of a holder that is a node of a run which several workers share.
-const NODE: u64 = 1 << 63;
 
 /// What the nodes of a run need, and whom to ask for it.
 #[derive(Debug)]
@@ -116,7 +114,7 @@ impl Needs {
         rings: &mut Rings,
     ) -> BindResult<(Ticket, bool)> {
         let (needs, who) = self.of(layout, position);
-        let request = Request { holder: NODE, needs, priority: 0, since_ns };
+        let request = Request { holder: NAMED, needs, priority: 0, since_ns };
         let bell = || Bell::Other(Waker::Node(Weak::clone(run), position));
         let asked = self.shared.desk.request(now_ns, request, who, Some(bell), rings);
         asked.map_err(|refusal| self.shared.named(refusal, || self.names.path(layout.node_at(position))))

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use makespan_core::sched::grants::{Rate, Request, Ticket};
 use makespan_core::sched::pools::Need;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -20,10 +19,11 @@ use crate::detach::detached;
 use crate::error::{BindError, BindResult};
 use crate::grant::PyGrant;
 use crate::pool_table::Column;
+use crate::request::{holder_of, milli_of, ns_of, priority_of, timeout_of};
 use crate::shared::{Rings, Shared, deliver};
 use crate::sync::Condvar;
 use crate::time_source::TimeSource;
-use crate::waiter::{Waker, Who, is_process_alive, process_started};
+use crate::waiter::{Waker, Who, is_process_alive};
 
 /// How long a thread waits before it looks for signals.
 const SIGNAL_PERIOD_NS: u64 = 50_000_000;
@@ -33,15 +33,6 @@ const FOREIGN_CLOCK_PERIOD_NS: u64 = 2_000_000;
 
 /// How often it is looked whether holders that are processes are still there, while somebody waits.
 const RECLAIM_PERIOD_NS: u64 = 1_000_000_000;
-
-/// The largest priority, in whole units.
-const PRIORITY_MAX: f64 = 1e9;
-
-/// Set in the number of a holder that is a process; the other numbers are those of threads.
-const PROCESS: u64 = 1 << 62;
-
-/// The number of holders that are known by a name.
-const NAMED: u64 = 1 << 63;
 
 /// What tells how much of its resources the machine uses.
 #[derive(Debug)]
@@ -111,14 +102,14 @@ impl PyResources {
         {
             return;
         }
-        let sampled =
+        let told =
             sampler.function.bind(py).call0().and_then(|levels| levels.extract::<Vec<(String, f64)>>());
-        match sampled {
+        match told {
             Ok(levels) => {
                 let mut rings = Rings::new();
                 for (name, level) in levels {
                     if let Some(pool) = shared.table().pool(&name) {
-                        let level_milli = (level.clamp(0.0, 1e3) * 1e3) as u32;
+                        let level_milli = milli_of(level);
                         shared.desk.change(&mut rings, |grants, granted| {
                             grants.set_pressure(pool, level_milli, granted);
                         });
@@ -213,10 +204,10 @@ impl PyResources {
             return Ok(ticket);
         };
         let waited = match timeout_s {
-            None => self.refuse_waiting_for_itself(py, shared, request, who).map_err(PyErr::from),
+            None => Self::refuse_waiting_for_itself(py, shared, request, who).map_err(PyErr::from),
             Some(_) => Ok(()),
         };
-        let deadline_ns = timeout_s.map(|timeout_s| now_ns.saturating_add((timeout_s * 1e9) as u64));
+        let deadline_ns = timeout_s.map(|timeout_s| now_ns.saturating_add(ns_of(timeout_s)));
         match waited.and_then(|()| self.wait(py, shared, ticket, &bell, deadline_ns)) {
             Ok(Waited::Held) => Ok(ticket),
             Ok(Waited::TimedOut) => {
@@ -257,7 +248,6 @@ impl PyResources {
 
     /// Refuses to let a thread wait, without end, for what it holds itself.
     fn refuse_waiting_for_itself(
-        &self,
         py: Python<'_>,
         shared: &Shared,
         request: Request<'_>,
@@ -300,53 +290,6 @@ impl PyResources {
         }
         Ok(resolved)
     }
-}
-
-/// Seconds that are not negative, or none.
-fn timeout_of(timeout: Option<&Bound<'_, PyAny>>) -> BindResult<Option<f64>> {
-    let Some(timeout) = timeout else {
-        return Ok(None);
-    };
-    match timeout.extract::<f64>() {
-        Ok(seconds) if seconds >= 0.0 => Ok(Some(seconds)),
-        Ok(_) | Err(_) => Err(invalid("timeout", timeout, "seconds, not negative, or None")),
-    }
-}
-
-fn priority_of(priority: Option<&Bound<'_, PyAny>>) -> BindResult<i64> {
-    let Some(priority) = priority else {
-        return Ok(0);
-    };
-    match priority.extract::<f64>() {
-        Ok(units) if units.abs() <= PRIORITY_MAX => Ok((units * 1e3).round() as i64),
-        Ok(_) | Err(_) => Err(invalid("priority", priority, "a number of at most a billion")),
-    }
-}
-
-/// Who asks: this thread, a process by its id, or whoever goes by a name.
-fn holder_of(holder: Option<&Bound<'_, PyAny>>) -> BindResult<(u64, Who)> {
-    let Some(holder) = holder else {
-        let ident = thread_ident();
-        return Ok((ident, Who::Thread(ident)));
-    };
-    if let Ok(name) = holder.extract::<String>() {
-        return Ok((NAMED, Who::Named(name.into())));
-    }
-    let pid =
-        if holder.is_instance_of::<pyo3::types::PyBool>() { None } else { holder.extract::<u32>().ok() };
-    let started = pid.and_then(process_started);
-    match (pid, started) {
-        (Some(pid), Some(started)) => Ok((PROCESS | u64::from(pid), Who::Process { pid, started })),
-        (_, _) => Err(invalid("holder", holder, "a name, or the id of a process that is there")),
-    }
-}
-
-/// The number of this thread, as `threading.get_ident` says.
-pub(crate) fn thread_ident() -> u64 {
-    // SAFETY: the call takes nothing and needs no interpreter.
-    #[expect(unsafe_code, reason = "PyO3 has no safe form of it")]
-    let ident = unsafe { ffi::PyThread_get_thread_ident() };
-    ident as u64 & !(PROCESS | NAMED)
 }
 
 #[pymethods]
@@ -437,11 +380,11 @@ impl PyResources {
         let shared = self.shared();
         let mut rings = Rings::new();
         let pool = shared.table().pool(name);
-        shared.desk.change(&mut rings, |grants, granted| match pool {
-            Some(pool) => grants.set_capacity(now_ns, pool, amount, granted),
-            None => {
-                let pool = grants.add_pool(amount);
-                shared.add_to_table(name, pool, Column::Amount);
+        shared.desk.change(&mut rings, |grants, granted| {
+            if let Some(pool) = pool {
+                grants.set_capacity(now_ns, pool, amount, granted);
+            } else {
+                shared.add_to_table(name, grants.add_pool(amount), Column::Amount);
             }
         });
         deliver(py, rings);
@@ -455,30 +398,30 @@ impl PyResources {
         let rate = Rate { amount, period_ns, burst };
         let mut rings = Rings::new();
         let bucket = shared.table().bucket(name);
-        shared.desk.change(&mut rings, |grants, granted| match bucket {
-            Some(bucket) => grants.set_rate(now_ns, bucket, rate, granted),
-            None => {
-                let bucket = grants.add_bucket(now_ns, rate);
-                shared.add_to_table(name, bucket, Column::Tokens);
+        shared.desk.change(&mut rings, |grants, granted| {
+            if let Some(bucket) = bucket {
+                grants.set_rate(now_ns, bucket, rate, granted);
+            } else {
+                shared.add_to_table(name, grants.add_bucket(now_ns, rate), Column::Tokens);
             }
         });
         deliver(py, rings);
         Ok(())
     }
 
-    /// Throttles pools above a use of the machine, as `sample` tells at most once in `period_s`.
-    fn _throttle(&self, py: Python<'_>, thresholds: Vec<(String, f64)>, sample: Py<PyAny>, period_s: f64) {
+    /// Throttles pools above a use of the machine, as `sample` tells at most once in `every_s`.
+    fn _throttle(&self, py: Python<'_>, thresholds: Vec<(String, f64)>, sample: Py<PyAny>, every_s: f64) {
         let shared = self.shared();
         let mut rings = Rings::new();
         for (name, threshold) in thresholds {
             if let Some(pool) = shared.table().pool(&name) {
                 shared.desk.change(&mut rings, |grants, granted| {
-                    grants.set_throttle(pool, Some((threshold * 1e3) as u32), granted);
+                    grants.set_throttle(pool, Some(milli_of(threshold)), granted);
                 });
             }
         }
         deliver(py, rings);
-        let period_ns = (period_s * 1e9) as u64;
+        let period_ns = ns_of(every_s);
         let unused = self.sampler.set(Sampler { function: sample, period_ns });
         debug_assert!(unused.is_ok(), "a manager is told once what it throttles");
     }
@@ -517,7 +460,6 @@ impl PyResources {
     }
 
     /// Who, what by name, and for how many seconds: of tickets that hold, or of those that wait, in order.
-    #[expect(clippy::type_complexity, reason = "a row of a table, named in Python")]
     fn _tickets<'py>(
         &self,
         py: Python<'py>,
@@ -539,7 +481,7 @@ impl PyResources {
         let mut rows = Vec::with_capacity(tickets.len());
         for (who, needs, ns) in tickets {
             let text = who.map_or_else(String::new, |who| who.text(py));
-            rows.push((text, table.shown(py, &needs)?, ns as f64 / 1e9));
+            rows.push((text, table.shown(py, &needs)?, Duration::from_nanos(ns).as_secs_f64()));
         }
         Ok(rows)
     }
@@ -551,8 +493,8 @@ impl PyResources {
             (
                 counts.n_granted,
                 counts.n_waited,
-                counts.waited_ns as f64 / 1e9,
-                counts.waited_ns_max as f64 / 1e9,
+                Duration::from_nanos(counts.waited_ns).as_secs_f64(),
+                Duration::from_nanos(counts.waited_ns_max).as_secs_f64(),
                 counts.n_withdrawn,
                 counts.n_reclaimed,
                 grants.n_held(),
