@@ -15,8 +15,12 @@ __all__ = [
     "independent_100k",
     "layered",
     "layered_100k",
+    "permuted",
+    "random",
     "random_1m",
     "random_1m_permuted",
+    "random_2k_permuted",
+    "random_100k_permuted",
 ]
 
 Ids = NDArray[np.int64]
@@ -68,25 +72,45 @@ def layered_100k() -> Instance:
 @cache
 def random_1m() -> Instance:
     """Make 1,000,000 nodes and 3,000,000 pairs of them drawn at random, from the smaller to the larger."""
-    n_nodes, n_edges = 1_000_000, 3_000_000
-    # A few pairs are of a node with itself and are drawn again.
-    pairs = _below(5, 2 * (n_edges + 1_000), np.uint64(n_nodes)).reshape(-1, 2)
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]][:n_edges]
-    assert len(pairs) == n_edges
-    return _instance("random_1m", n_nodes, pairs.min(axis=1), pairs.max(axis=1))
+    return random("random_1m", 1_000_000, 3_000_000)
 
 
 @cache
 def random_1m_permuted() -> Instance:
     """Rename the nodes of `random_1m` at random, so that ids are not a topological order."""
-    graph = random_1m()
+    return permuted("random_1m_permuted", random_1m())
+
+
+@cache
+def random_100k_permuted() -> Instance:
+    """Make a tenth of `random_1m_permuted`, for what takes long."""
+    return permuted("random_100k_permuted", random("random_100k", 100_000, 300_000))
+
+
+@cache
+def random_2k_permuted() -> Instance:
+    """Make a graph of 2,000 nodes and 6,000 pairs, for what is quadratic elsewhere."""
+    return permuted("random_2k_permuted", random("random_2k", 2_000, 6_000))
+
+
+def random(name: str, n_nodes: int, n_edges: int) -> Instance:
+    """Draw pairs of nodes at random, from the smaller to the larger."""
+    # A few pairs are of a node with itself and are drawn again.
+    pairs = _below(5, 2 * (n_edges + 1_000), np.uint64(n_nodes)).reshape(-1, 2)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]][:n_edges]
+    assert len(pairs) == n_edges
+    return _instance(name, n_nodes, pairs.min(axis=1), pairs.max(axis=1))
+
+
+def permuted(name: str, graph: Instance) -> Instance:
+    """Rename the nodes at random, so that ids are not a topological order."""
     descending = np.arange(graph.n_nodes - 1, 0, -1, dtype=np.uint64)
     partners = _below(7, descending.size, descending + np.uint64(1)).tolist()
     names = list(range(graph.n_nodes))
     for idx, other in zip(descending.tolist(), partners, strict=True):
         names[idx], names[other] = names[other], names[idx]
     renamed = np.array(names, dtype=np.int64)
-    return _instance("random_1m_permuted", graph.n_nodes, renamed[graph.sources], renamed[graph.targets])
+    return _instance(name, graph.n_nodes, renamed[graph.sources], renamed[graph.targets])
 
 
 def durations_ns(n_nodes: int) -> Ids:

@@ -397,3 +397,26 @@ def test_second_interrupt_finds_nothing_left_to_do(start: Callable[[str], Script
         assert "body/hold[" in script.expect("notes")
     script.expect("threads")
     assert script.end() == 0, script.errors
+
+
+def test_interrupt_of_a_reduction_that_takes_a_minute(start: Callable[[str], Script]) -> None:
+    script = start(
+        """
+        import numpy as np
+
+        n_nodes = 600_000
+        ends = np.sort(np.random.default_rng(1).integers(n_nodes, size=(2, 3 * n_nodes)), axis=0)
+        graph = ms.DependencyGraph.from_edges(n_nodes, *ends[:, ends[0] < ends[1]])
+
+        def reduce():
+            say("ready")
+            graph.transitive_reduction()
+
+        interrupted(reduce)
+        """,
+    )
+    script.expect("ready")
+    at = script.interrupt()
+    assert float(script.expect("interrupted")) - at < LATENCY_S_MAX
+    assert script.expect("notes") == "[]"
+    assert script.end() == 0, script.errors

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from makespan.result import RunResult
 
@@ -96,13 +96,13 @@ class CycleError(WorkflowError):
     Parameters
     ----------
     cycle
-        Paths, or ids where there are no paths, in order; the first is repeated last.
+        Paths, the keys that nodes were given, or ids where there are neither, in order; the first is repeated last.
     """
 
     code = "cycle"
 
-    def __init__(self, cycle: Sequence[str | int]) -> None:
-        self.cycle: tuple[str | int, ...] = tuple(cycle)
+    def __init__(self, cycle: Sequence[Hashable]) -> None:
+        self.cycle: tuple[Hashable, ...] = tuple(cycle)
         super().__init__(self.cycle)
 
     def __str__(self) -> str:

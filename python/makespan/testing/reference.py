@@ -14,13 +14,18 @@ __all__ = [
     "Edge",
     "Schedule",
     "Touch",
+    "ancestors",
     "critical_path",
+    "descendants",
     "hazard_edges",
     "is_cycle",
     "levels",
     "list_schedule",
+    "subgraph",
     "topological_order",
+    "transitive_reduction",
     "upward_rank",
+    "width",
 ]
 
 Edge = tuple[int, int]
@@ -127,6 +132,130 @@ def levels(n_nodes: int, edges: Iterable[Edge]) -> list[int]:
     for node in _ordered(n_nodes, edges):
         found[node] = max((found[before] + 1 for before, after in edges if after == node), default=0)
     return found
+
+
+def width(n_nodes: int, edges: Iterable[Edge]) -> int:
+    """Return how many nodes the fullest level has.
+
+    Parameters
+    ----------
+    n_nodes
+        Number of nodes.
+    edges
+        What comes before what, without a cycle.
+
+    Returns
+    -------
+    width
+        0 where there are no nodes.
+
+    Raises
+    ------
+    ValueError
+        The edges form a cycle.
+
+    Examples
+    --------
+    >>> width(4, [(0, 1), (0, 2)])
+    2
+    """
+    found = levels(n_nodes, edges)
+    return max((found.count(level) for level in found), default=0)
+
+
+def descendants(edges: Iterable[Edge], node: int) -> set[int]:
+    """Return the nodes that wait for a node, directly or not.
+
+    Parameters
+    ----------
+    edges
+        What comes before what.
+    node
+        The node.
+
+    Returns
+    -------
+    descendants
+        Without the node itself, where it is on no cycle.
+
+    Examples
+    --------
+    >>> descendants([(0, 1), (1, 2), (3, 2)], 0)
+    {1, 2}
+    """
+    edges = list(edges)
+    found: set[int] = set()
+    while more := {after for before, after in edges if before == node or before in found} - found:
+        found |= more
+    return found
+
+
+def ancestors(edges: Iterable[Edge], node: int) -> set[int]:
+    """Return the nodes that a node waits for, directly or not.
+
+    Parameters
+    ----------
+    edges
+        What comes before what.
+    node
+        The node.
+
+    Returns
+    -------
+    ancestors
+        Without the node itself, where it is on no cycle.
+
+    Examples
+    --------
+    >>> ancestors([(0, 1), (1, 2), (0, 3)], 2)
+    {0, 1}
+    """
+    return descendants([(after, before) for before, after in edges], node)
+
+
+def transitive_reduction(edges: Iterable[Edge]) -> set[Edge]:
+    """Return the edges that no longer path implies (Aho, Garey and Ullman 1972).
+
+    Parameters
+    ----------
+    edges
+        What comes before what, without a cycle.
+
+    Returns
+    -------
+    edges
+        Those between whose ends there is no other path.
+
+    Examples
+    --------
+    >>> sorted(transitive_reduction([(0, 1), (1, 2), (0, 2)]))
+    [(0, 1), (1, 2)]
+    """
+    edges = set(edges)
+    return {(before, after) for before, after in edges if after not in descendants(edges - {(before, after)}, before)}
+
+
+def subgraph(edges: Iterable[Edge], nodes: Sequence[int]) -> set[Edge]:
+    """Return the edges between some nodes, which are called by their places.
+
+    Parameters
+    ----------
+    edges
+        What comes before what.
+    nodes
+        The nodes, each once; `nodes[i]` becomes `i`.
+
+    Returns
+    -------
+    edges
+        Those with both ends among the nodes.
+
+    Examples
+    --------
+    >>> subgraph([(0, 1), (1, 2)], [2, 1])
+    {(1, 0)}
+    """
+    return {(nodes.index(before), nodes.index(after)) for before, after in edges if {before, after} <= set(nodes)}
 
 
 def upward_rank(n_nodes: int, edges: Iterable[Edge], durations: Sequence[float]) -> list[float]:

@@ -5,7 +5,8 @@ mod common;
 use std::collections::{BTreeSet, VecDeque};
 
 use makespan_core::graph::{
-    Graph, GraphError, NodeId, ancestors, critical_path, descendants, transitive_reduction, upward_rank,
+    Graph, GraphError, NodeId, ancestors, critical_path, descendants, subgraph, transitive_reduction,
+    upward_rank,
 };
 use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
 use petgraph::graph::DiGraph;
@@ -106,6 +107,10 @@ proptest! {
             offsets.push(preds.len() as u32);
         }
         prop_assert_eq!(&Graph::from_predecessors(&offsets, &preds).unwrap(), &graph);
+        let (offsets, targets) = graph.rows();
+        let offsets: Vec<_> = offsets.iter().map(|&offset| i64::from(offset)).collect();
+        let targets: Vec<_> = targets.iter().map(|target| i64::from(target.get())).collect();
+        prop_assert_eq!(&Graph::from_csr(&offsets, &targets).unwrap(), &graph);
     }
 
     #[test]
@@ -198,6 +203,38 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(edge_set(&transitive_reduction(&graph)), expected);
+    }
+
+    #[test]
+    fn test_reduction_keeps_reach_and_order_and_is_its_own(graph in graphs(200)) {
+        let reduced = transitive_reduction(&graph);
+        prop_assert!(edge_set(&reduced).is_subset(&edge_set(&graph)));
+        prop_assert!(reduced.topological_order().eq(graph.topological_order()));
+        prop_assert_eq!(reduced.is_id_ordered(), graph.is_id_ordered());
+        prop_assert_eq!(reduced.levels(), graph.levels());
+        for node in graph.nodes() {
+            prop_assert_eq!(descendants(&reduced, node), descendants(&graph, node));
+        }
+        prop_assert_eq!(transitive_reduction(&reduced), reduced);
+    }
+
+    #[test]
+    fn test_subgraph_is_induced(
+        (graph, nodes) in graphs(40).prop_flat_map(|graph| {
+            let ids: Vec<_> = graph.nodes().map(|node| i64::from(node.get())).collect();
+            let n_nodes = graph.n_nodes();
+            (Just(graph), (Just(ids).prop_shuffle(), 0..=n_nodes).prop_map(|(ids, n)| ids[..n].to_vec()))
+        }),
+    ) {
+        let part = subgraph(&graph, &nodes).unwrap();
+        let new_id = |node: NodeId| nodes.iter().position(|&id| id == i64::from(node.get()));
+        let expected: BTreeSet<_> = graph
+            .edges()
+            .filter_map(|(before, after)| Some((new_id(before)?, new_id(after)?)))
+            .map(|(before, after)| (NodeId::from_index(before), NodeId::from_index(after)))
+            .collect();
+        prop_assert_eq!(part.n_nodes(), nodes.len());
+        prop_assert_eq!(edge_set(&part), expected);
     }
 
     #[test]

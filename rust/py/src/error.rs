@@ -138,18 +138,24 @@ fn graph_error(error: GraphError) -> PyErr {
             raise::CycleError::new_err((closed(nodes.into_iter().map(NodeId::get).collect()),))
         }
         GraphError::SelfLoop { node, .. } => raise::CycleError::new_err((vec![node.get(), node.get()],)),
-        GraphError::UnknownNode { edge_idx, node, n_nodes } => raise::ValidationError::new_err((
-            format!("edge {edge_idx}"),
-            node,
-            format!("node ids from 0 to {}", n_nodes.saturating_sub(1)),
-        )),
+        GraphError::UnknownNode { edge_idx, node, n_nodes } => {
+            raise::ValidationError::new_err((format!("edge {edge_idx}"), node, node_ids(n_nodes)))
+        }
         GraphError::LengthMismatch { what, actual, expected } => {
             raise::ValidationError::new_err((what, actual, format!("length {expected}")))
         }
-        GraphError::OffsetsNotAscending { offset_idx } => raise::ValidationError::new_err((
-            format!("offset {offset_idx}"),
-            offset_idx,
+        GraphError::OffsetsNotAscending { offset_idx, offset } => raise::ValidationError::new_err((
+            format!("offsets[{offset_idx}]"),
+            offset,
             "offsets that ascend from 0",
+        )),
+        GraphError::NotANode { node_idx, node, n_nodes } => {
+            raise::ValidationError::new_err((format!("nodes[{node_idx}]"), node, node_ids(n_nodes)))
+        }
+        GraphError::RepeatedNode { node_idx, node } => raise::ValidationError::new_err((
+            format!("nodes[{node_idx}]"),
+            node.get(),
+            "different nodes, and this one was named before",
         )),
         GraphError::TooManyNodes { n_nodes } => raise::ValidationError::new_err(("n_nodes", n_nodes, text)),
         GraphError::TooManyEdges { n_edges } => raise::ValidationError::new_err(("n_edges", n_edges, text)),
@@ -162,7 +168,7 @@ fn list_error(error: ListError) -> PyErr {
     match error {
         ListError::Graph(error) => graph_error(error),
         ListError::UnknownNode { idx, node, n_nodes } => {
-            ValidationError::new_err((format!("nodes[{idx}]"), node, format!("a node id {}", below(n_nodes))))
+            ValidationError::new_err((format!("nodes[{idx}]"), node, node_ids(n_nodes)))
         }
         ListError::IllegalTransition { node, state, event } => {
             SchedulerError::new_err((node, state.as_str(), event))
@@ -211,6 +217,14 @@ fn list_error(error: ListError) -> PyErr {
             target,
             format!("a node that is added now, from {first_new} on: edges into older nodes come too late"),
         )),
+    }
+}
+
+/// What would do for a node of a graph of this size.
+fn node_ids(n_nodes: usize) -> String {
+    match n_nodes.checked_sub(1) {
+        Some(last) => format!("node ids from 0 to {last}"),
+        None => "no node id, since the graph has no nodes".to_owned(),
     }
 }
 

@@ -183,6 +183,8 @@ impl Program {
             | GraphError::TooManyEdges { .. }
             | GraphError::UnknownNode { .. }
             | GraphError::OffsetsNotAscending { .. }
+            | GraphError::NotANode { .. }
+            | GraphError::RepeatedNode { .. }
             | GraphError::LengthMismatch { .. } => BindError::Graph(error),
         }
     }

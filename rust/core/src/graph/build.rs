@@ -58,6 +58,33 @@ impl Graph {
         build(n_nodes, sources.len(), ends)
     }
 
+    /// Builds a graph from compressed rows: `targets[offsets[i]..offsets[i + 1]]` wait for node `i`.
+    ///
+    /// The numbers are signed because that is how array libraries deliver them. A row may be in any order and name a node
+    /// more than once. `edge_idx` of an error is an index into `targets`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Graph::from_predecessors`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use makespan_core::graph::Graph;
+    ///
+    /// let chain = Graph::from_csr(&[0, 1, 2, 2], &[1, 2])?;
+    /// assert_eq!(chain, Graph::from_arrays(3, &[0, 1], &[1, 2])?);
+    /// # Ok::<(), makespan_core::graph::GraphError>(())
+    /// ```
+    pub fn from_csr(offsets: &[i64], targets: &[i64]) -> Result<Self, GraphError> {
+        check_offsets(offsets, "targets", targets.len())?;
+        let ends = offsets.windows(2).zip(0_u64..).flat_map(|(pair, source)| {
+            let row = &targets[pair[0].cast_unsigned() as usize..pair[1].cast_unsigned() as usize];
+            row.iter().map(move |target| (source, target.cast_unsigned()))
+        });
+        build(offsets.len() - 1, targets.len(), ends)
+    }
+
     /// Builds a graph from predecessor lists: node `i` waits for `preds[offsets[i]..offsets[i + 1]]`.
     ///
     /// A list may be in any order and name a node more than once. `edge_idx` of an error is an index into `preds`.
@@ -67,28 +94,40 @@ impl Graph {
     /// As [`Graph::from_edges`]; [`GraphError::LengthMismatch`] when `offsets` is empty or does not end with the length of
     /// `preds`, and [`GraphError::OffsetsNotAscending`] when an offset is smaller than the one before or the first is not 0.
     pub fn from_predecessors(offsets: &[u32], preds: &[NodeId]) -> Result<Self, GraphError> {
-        let Some(&n_entries) = offsets.last() else {
-            return Err(GraphError::LengthMismatch { what: "offsets", expected: 1, actual: 0 });
-        };
-        if offsets[0] != 0 {
-            return Err(GraphError::OffsetsNotAscending { offset_idx: 0 });
-        }
-        if let Some(idx) = offsets.windows(2).position(|pair| pair[1] < pair[0]) {
-            return Err(GraphError::OffsetsNotAscending { offset_idx: idx + 1 });
-        }
-        if n_entries as usize != preds.len() {
-            return Err(GraphError::LengthMismatch {
-                what: "predecessors",
-                expected: n_entries as usize,
-                actual: preds.len(),
-            });
-        }
+        check_offsets(offsets, "predecessors", preds.len())?;
         let ends = offsets.windows(2).enumerate().flat_map(|(after, pair)| {
             preds[pair[0] as usize..pair[1] as usize]
                 .iter()
                 .map(move |before| (u64::from(before.0), after as u64))
         });
         build(offsets.len() - 1, preds.len(), ends)
+    }
+}
+
+/// Checks that offsets ascend from 0 to the number of entries, which are called `what`.
+fn check_offsets<T: Copy + Ord + Into<i64>>(
+    offsets: &[T],
+    what: &'static str,
+    n_entries: usize,
+) -> Result<(), GraphError> {
+    let Some(&last) = offsets.last() else {
+        return Err(GraphError::LengthMismatch { what: "offsets", expected: 1, actual: 0 });
+    };
+    let not_ascending = |offset_idx: usize| {
+        Err(GraphError::OffsetsNotAscending { offset_idx, offset: offsets[offset_idx].into() })
+    };
+    if offsets[0].into() != 0 {
+        return not_ascending(0);
+    }
+    if let Some(idx) = offsets.windows(2).position(|pair| pair[1] < pair[0]) {
+        return not_ascending(idx + 1);
+    }
+    // It is not below the first, which is 0.
+    let expected = last.into().cast_unsigned() as usize;
+    if expected == n_entries {
+        Ok(())
+    } else {
+        Err(GraphError::LengthMismatch { what, expected, actual: n_entries })
     }
 }
 
@@ -160,6 +199,7 @@ mod tests {
         assert_eq!(graph, Graph::from_arrays(4, &sources, &targets).unwrap());
         let preds = [2, 3, 0, 2, 0].map(NodeId);
         assert_eq!(graph, Graph::from_predecessors(&[0, 1, 5, 5, 5], &preds).unwrap());
+        assert_eq!(graph, Graph::from_csr(&[0, 1, 1, 4, 5], &[1, 1, 0, 1, 1]).unwrap());
     }
 
     #[test]
@@ -190,16 +230,24 @@ mod tests {
         ));
         assert_eq!(
             Graph::from_predecessors(&[0, 1, 0], &[]),
-            Err(GraphError::OffsetsNotAscending { offset_idx: 2 })
+            Err(GraphError::OffsetsNotAscending { offset_idx: 2, offset: 0 })
         );
         assert_eq!(
             Graph::from_predecessors(&[1, 1], &[NodeId(0)]),
-            Err(GraphError::OffsetsNotAscending { offset_idx: 0 })
+            Err(GraphError::OffsetsNotAscending { offset_idx: 0, offset: 1 })
         );
         assert!(matches!(
             Graph::from_predecessors(&[0, 0], &[NodeId(0)]),
             Err(GraphError::LengthMismatch { what: "predecessors", .. })
         ));
+        assert_eq!(
+            Graph::from_csr(&[0, -1], &[]),
+            Err(GraphError::OffsetsNotAscending { offset_idx: 1, offset: -1 })
+        );
+        assert_eq!(
+            Graph::from_csr(&[0, i64::MAX], &[]),
+            Err(GraphError::LengthMismatch { what: "targets", expected: i64::MAX as usize, actual: 0 })
+        );
         assert_eq!(
             Graph::from_edges(N_NODES_MAX + 1, &[]),
             Err(GraphError::TooManyNodes { n_nodes: N_NODES_MAX + 1 })

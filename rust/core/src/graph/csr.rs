@@ -1,9 +1,11 @@
 //! Compressed rows: the entries of all nodes in one array, grouped by node.
 
+use std::ops::Range;
+
 use super::NodeId;
 
 /// One list of nodes per node; row `i` is `entries[offsets[i]..offsets[i + 1]]`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Csr {
     offsets: Vec<u32>,
     entries: Vec<NodeId>,
@@ -82,9 +84,13 @@ impl Csr {
 
     #[inline]
     pub(super) fn row(&self, node: NodeId) -> &[NodeId] {
-        let begin = self.offsets[node.index()] as usize;
-        let end = self.offsets[node.index() + 1] as usize;
-        &self.entries[begin..end]
+        &self.entries[self.range(node.index())]
+    }
+
+    /// Where row `idx` is among the entries.
+    #[inline]
+    pub(super) fn range(&self, idx: usize) -> Range<usize> {
+        self.offsets[idx] as usize..self.offsets[idx + 1] as usize
     }
 
     /// All rows, the first node's first.
@@ -110,6 +116,20 @@ impl Csr {
             n_by_target[entry.index()] += 1;
         }
         n_by_target
+    }
+
+    /// The rows without the entries that are marked.
+    pub(super) fn without(&self, is_dropped: &[bool]) -> Self {
+        let mut kept = Self::with_capacity(self.n_rows(), self.n_entries());
+        for idx in 0..self.n_rows() {
+            for entry in self.range(idx) {
+                if !is_dropped[entry] {
+                    kept.entries.push(self.entries[entry]);
+                }
+            }
+            kept.offsets.push(kept.entries.len() as u32);
+        }
+        kept
     }
 
     /// The same edges grouped by their other end.

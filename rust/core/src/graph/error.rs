@@ -51,6 +51,24 @@ pub enum GraphError {
     OffsetsNotAscending {
         /// The index of the first offset that breaks this.
         offset_idx: usize,
+        /// The offset as it was given; may be negative.
+        offset: i64,
+    },
+    /// A list of nodes names one that the graph does not have.
+    NotANode {
+        /// Its place in the list.
+        node_idx: usize,
+        /// The node as it was given; may be negative.
+        node: i64,
+        /// The number of nodes of the graph.
+        n_nodes: usize,
+    },
+    /// A list of different nodes names one twice.
+    RepeatedNode {
+        /// Its second place in the list.
+        node_idx: usize,
+        /// The node.
+        node: NodeId,
     },
 }
 
@@ -82,8 +100,14 @@ impl fmt::Display for GraphError {
             Self::LengthMismatch { what, expected, actual } => {
                 write!(f, "{what} must have length {expected}, got {actual}")
             }
-            Self::OffsetsNotAscending { offset_idx } => {
-                write!(f, "offsets must ascend from 0, but the one at {offset_idx} does not")
+            Self::OffsetsNotAscending { offset_idx, offset } => {
+                write!(f, "offsets must ascend from 0, but the one at {offset_idx} is {offset}")
+            }
+            Self::NotANode { node_idx, node, n_nodes } => {
+                write!(f, "entry {node_idx} is node {node}, but the graph has {n_nodes} nodes")
+            }
+            Self::RepeatedNode { node_idx, node } => {
+                write!(f, "entry {node_idx} is node {node}, which was named before")
             }
         }
     }

@@ -6,7 +6,9 @@
 //!
 //! - [`Graph`] and its construction from edges, arrays and predecessor lists
 //! - [`critical_path()`] and [`upward_rank`]: longest paths under given durations
-//! - [`ancestors`], [`descendants`] and [`transitive_reduction`]: what reaches what
+//! - [`ancestors`] and [`descendants`]: what reaches what
+//! - [`transitive_reduction`]: the edges that are needed; [`TransitiveReduction`] where one may want to stop
+//! - [`subgraph()`]: some of the nodes, and the edges between them
 
 mod build;
 pub mod critical_path;
@@ -14,8 +16,11 @@ mod csr;
 mod error;
 mod order;
 pub mod reach;
+pub mod reduction;
+pub mod subgraph;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use self::csr::Csr;
@@ -24,7 +29,9 @@ use self::order::StoredOrder;
 pub use self::critical_path::{CriticalPath, critical_path, upward_rank};
 pub use self::error::GraphError;
 pub use self::order::TopologicalOrder;
-pub use self::reach::{ancestors, descendants, transitive_reduction};
+pub use self::reach::{ancestors, descendants};
+pub use self::reduction::{TransitiveReduction, transitive_reduction};
+pub use self::subgraph::subgraph;
 
 /// The largest number of nodes of a graph.
 ///
@@ -142,6 +149,12 @@ impl Graph {
         (0..self.n_nodes() as u32).map(NodeId)
     }
 
+    /// The compressed rows of successors: row `i` is `targets[offsets[i]..offsets[i + 1]]`, where `offsets` come first.
+    #[must_use]
+    pub fn rows(&self) -> (&[u32], &[NodeId]) {
+        (self.successors.offsets(), self.successors.entries())
+    }
+
     /// All edges as (before, after), ascending.
     pub fn edges(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
         self.nodes().flat_map(|node| self.successors(node).iter().map(move |&next| (node, next)))
@@ -257,6 +270,13 @@ impl PartialEq for Graph {
 
 impl Eq for Graph {}
 
+impl Hash for Graph {
+    /// O(n + m), as comparing is.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.successors.hash(state);
+    }
+}
+
 impl fmt::Debug for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Graph")
@@ -289,6 +309,19 @@ mod tests {
         let fork = graph(5, &[(3, 1), (3, 0), (4, 0)]);
         assert!(fork.sources().eq([2, 3, 4].map(NodeId)));
         assert!(fork.sinks().eq([0, 1, 2].map(NodeId)));
+    }
+
+    #[test]
+    fn test_hash_follows_equality() {
+        let hash = |graph: &Graph| {
+            let mut state = std::hash::DefaultHasher::new();
+            graph.hash(&mut state);
+            state.finish()
+        };
+        let fork = graph(3, &[(0, 1), (0, 2)]);
+        assert_eq!(hash(&fork), hash(&graph(3, &[(0, 2), (0, 1), (0, 2)])));
+        assert_ne!(hash(&fork), hash(&graph(3, &[(0, 1), (1, 2)])));
+        assert_ne!(hash(&fork), hash(&graph(4, &[(0, 1), (0, 2)])));
     }
 
     #[test]
