@@ -163,7 +163,7 @@ def test_throttling_samples_the_machine() -> None:
     manager = ms.ResourceManager({"memory": "1 GB", "cpu": 2}, detect=False, throttle_above={"memory": 1e-6, "cpu": 1})
     with manager.acquire({"memory": 1}):
         assert manager.try_acquire({"memory": 1}) is None
-        assert manager.health()["throttled"] == ["memory"]
+        assert "memory" in manager.health()["throttled"]
 
 
 def test_throttling_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

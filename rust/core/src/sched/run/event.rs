@@ -15,7 +15,7 @@ pub enum FailurePolicy {
     Continue,
 }
 
-/// How a [`RunScheduler`] behaves.
+/// How a [`RunScheduler`](super::RunScheduler) behaves.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug, Default)]
 pub struct SchedulerOptions {
     /// What a failure means for the rest of the run.
