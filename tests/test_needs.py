@@ -170,6 +170,34 @@ def test_run_and_steps_that_ask_themselves_always_finish(workers: int) -> None:
             assert runs_in_time(lambda: engine.run(wf)).value == list(range(60))
 
 
+def test_grant_that_finds_no_free_worker_is_passed_on() -> None:
+    inside, release = threading.Barrier(3, timeout=TIMEOUT_S), threading.Event()
+
+    def hold() -> bool:
+        inside.wait()
+        return release.wait(TIMEOUT_S)
+
+    with engine_of("optimized", 2, net=1) as engine:
+        held = engine.resources.acquire(NET)
+        holding = ms.step(hold)
+        wf = ms.Workflow("busy")
+        wf.output([wf.add(ms.step(abs, needs=NET), -1), wf.add(holding), wf.add(holding)])
+        values: list[Any] = []
+        thread = threading.Thread(target=lambda: values.append(engine.run(wf).value), daemon=True)
+        thread.start()
+        # Both workers are inside of steps; one of them has asked for the first node's needs before.
+        inside.wait()
+        assert [view.holder for view in engine.resources.waiters()] == ["busy/abs[0]"]
+        direct = waiting(engine.resources, NET)
+        held.release()
+        assert direct.is_held.wait(TIMEOUT_S)
+        assert values == []
+        direct.release()
+        release.set()
+        thread.join(TIMEOUT_S)
+        assert values == [[1, True, True]]
+
+
 @pytest.mark.usefixtures("nervous_interpreter")
 def test_engines_may_share_a_manager() -> None:
     counter = Counter()

@@ -277,10 +277,10 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, Any], argum
         ({"limits": {"": 1}}, "name"),
         ({"limits": {3: 1}}, "name"),
         ({"limits": 3}, "limits"),
-        ({"rates": {"api": 0}}, 'needs["api"]'),
+        ({"rates": {"api": 0}}, "rates['api']"),
         ({"rates": {"api": "often"}}, "rates['api']"),
         ({"rates": {"api": ms.Rate(1, per=0)}}, "rates['api']"),
-        ({"rates": {"api": ms.Rate(1, per=1, burst=0)}}, 'needs["api"]'),
+        ({"rates": {"api": ms.Rate(1, per=1, burst=0)}}, "rates['api']"),
         ({"ageing": -1}, "ageing"),
         ({"ageing": float("nan")}, "ageing"),
         ({"clock": 3}, "clock"),
@@ -371,6 +371,20 @@ def test_process_that_died_is_reclaimed() -> None:
     assert manager.stats().n_reclaimed == 1
     with pytest.raises(ms.ValidationError):
         manager.acquire(NET, holder=child.pid)
+    assert_idle(manager)
+
+
+def test_who_waits_for_a_process_that_died_is_told() -> None:
+    manager = manager_of(net=1)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with manager.acquire(NET):
+        acquiring = waiting(manager, NET, holder=child.pid)
+        child.kill()
+        child.communicate()
+        assert manager.reclaim_dead() == 1
+        acquiring.join()
+    assert isinstance(acquiring.error, ms.ValidationError)
+    assert acquiring.error.argument == "holder"
     assert_idle(manager)
 
 

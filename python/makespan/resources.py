@@ -556,8 +556,11 @@ def _bucket(name: str, rate: float | Rate) -> tuple[int, int, int]:
         rate = Rate(rate)
     if not (_is_number(rate.per) and 0 < rate.per <= _RATE_MAX and round(rate.per * 1e9) > 0):
         raise ValidationError(argument, rate, "a period of seconds above zero")
-    counted = _core.demands({name: rate.n}) + _core.demands({name: rate.n if rate.burst is None else rate.burst})
-    (_, n), (_, burst) = counted
+    try:
+        [(_, n)] = _core.demands({name: rate.n})
+        [(_, burst)] = _core.demands({name: rate.n if rate.burst is None else rate.burst})
+    except ValidationError as error:
+        raise ValidationError(argument, rate, error.expected) from None
     return n, round(rate.per * 1e9), burst
 
 

@@ -58,8 +58,10 @@ pub(crate) enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     Held,
-    /// The desk is closed, or the ticket is over.
+    /// Nothing more is granted.
     Closed,
+    /// Its holder was found dead.
+    Over,
     /// It is to wait; where it keeps the time, until then.
     Waiting {
         wake_ns: Option<u64>,
@@ -213,7 +215,10 @@ impl<B: Clone, W: Clone> Desk<B, W> {
         if state.grants.is_held(ticket) {
             return Look::Held;
         }
-        if state.is_closed || !state.grants.is_waiting(ticket) {
+        if !state.grants.is_waiting(ticket) {
+            return Look::Over;
+        }
+        if state.is_closed {
             return Look::Closed;
         }
         let wake = state.timekeeper.filter(|(_, keeper)| *keeper == ticket);
@@ -232,10 +237,20 @@ impl<B: Clone, W: Clone> Desk<B, W> {
         state.grants.is_held(ticket)
     }
 
-    /// Ends all tickets of a holder that died; returns how many.
+    /// Ends all tickets of a holder that died; returns how many. Who waits in its name is told.
     pub(crate) fn reclaim(&self, now_ns: u64, holder: u64, rings: &mut Vec<Ring<B>>) -> usize {
-        // The names of those tickets stay until their slots are used again: nobody reads them.
-        self.change(rings, |grants, granted| grants.reclaim(now_ns, holder, granted))
+        let mut state = self.lock();
+        let state = &mut *state;
+        let of_holder = state.grants.waiting().filter(|view| view.holder == holder);
+        for ticket in of_holder.map(|view| view.ticket) {
+            // Rung, and dropped, without the lock: what a bell holds may run anything.
+            if let Some(bell) = state.bells[ticket.slot() as usize].take() {
+                rings.push(Ring { bell, ticket, is_granted: false });
+            }
+        }
+        let n_reclaimed = state.grants.reclaim(now_ns, holder, &mut state.granted);
+        state.settle(rings);
+        n_reclaimed
     }
 
     /// Counts tokens that have come; returns whether the desk is closed, so that nothing more is granted.

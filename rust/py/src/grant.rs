@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 
 use crate::desk::Look;
 use crate::error::BindError;
+use crate::request::holder_is_dead;
 use crate::resources::PyResources;
 use crate::shared::{Rings, Shared, deliver};
 
@@ -94,6 +95,7 @@ impl PyGrant {
         match look {
             Look::Held => Ok(None),
             Look::Closed => Err(BindError::ClosedResources.into()),
+            Look::Over => Err(holder_is_dead(py).into()),
             Look::Waiting { wake_ns, .. } => {
                 let wait_ns = wake_ns.map_or(u64::MAX, |wake_ns| wake_ns.saturating_sub(now_ns));
                 // Without a sampler or a foreign clock the bell is all that there is to wait for.

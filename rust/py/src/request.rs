@@ -2,10 +2,10 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
+use pyo3::types::{PyBool, PyString};
 
 use crate::amount::invalid;
-use crate::error::BindResult;
+use crate::error::{BindError, BindResult};
 use crate::waiter::{Who, process_started};
 
 /// The largest priority, in whole units.
@@ -64,6 +64,16 @@ pub(crate) fn holder_of(holder: Option<&Bound<'_, PyAny>>) -> BindResult<(u64, W
     match (pid, started) {
         (Some(pid), Some(started)) => Ok((PROCESS | u64::from(pid), Who::Process { pid, started })),
         (_, _) => Err(invalid("holder", holder, "a name, or the id of a process that is there")),
+    }
+}
+
+/// A process in whose name somebody waited has ended.
+pub(crate) fn holder_is_dead(py: Python<'_>) -> BindError {
+    let value = PyString::new(py, "a process that has ended").into_any().unbind();
+    BindError::Argument {
+        argument: "holder".to_owned(),
+        value,
+        expected: "the id of a process that is there",
     }
 }
 

@@ -19,7 +19,7 @@ use crate::detach::detached;
 use crate::error::{BindError, BindResult};
 use crate::grant::PyGrant;
 use crate::pool_table::Column;
-use crate::request::{holder_of, milli_of, ns_of, priority_of, timeout_of};
+use crate::request::{holder_is_dead, holder_of, milli_of, ns_of, priority_of, timeout_of};
 use crate::shared::{Rings, Shared, deliver};
 use crate::sync::Condvar;
 use crate::time_source::TimeSource;
@@ -170,6 +170,7 @@ impl PyResources {
             let (wake_ns, n_turns) = match look {
                 Look::Held => return Ok(Waited::Held),
                 Look::Closed => return Err(BindError::ClosedResources.into()),
+                Look::Over => return Err(holder_is_dead(py).into()),
                 Look::Waiting { wake_ns, n_turns } => (wake_ns, n_turns),
             };
             if deadline_ns.is_some_and(|deadline_ns| now_ns >= deadline_ns) {

@@ -176,6 +176,24 @@ fn wait(desk: &OnePool, ticket: Ticket, bell: &Condvar) -> Look {
 
 /// Asks and waits; returns the ticket, held, or nothing if the desk was closed.
 fn acquire(desk: &OnePool, holder: u64, needs: &[Need]) -> Option<Ticket> {
+    ask(desk, holder, needs).ok()
+}
+
+/// The same where the holder may be found dead, and the ticket be over.
+fn acquire_or_over(desk: &OnePool, holder: u64, needs: &[Need]) -> Option<Ticket> {
+    match ask(desk, holder, needs) {
+        Ok(ticket) => {
+            // Found dead while it held: there is nothing to give back.
+            desk.read(|grants, _| grants.is_held(ticket)).then_some(ticket)
+        }
+        Err(look) => {
+            assert_eq!(look, Look::Over);
+            None
+        }
+    }
+}
+
+fn ask(desk: &OnePool, holder: u64, needs: &[Need]) -> Result<Ticket, Look> {
     // The bell is shared with the desk, which is compiled with the standard library's `Arc`.
     let bell = std::sync::Arc::new(Condvar::new());
     let new_bell = || Bell::Thread(std::sync::Arc::clone(&bell));
@@ -183,12 +201,21 @@ fn acquire(desk: &OnePool, holder: u64, needs: &[Need]) -> Option<Ticket> {
     let request = Request { holder, needs, priority: 0, since_ns: None };
     let requested = desk.request(0, request, holder, Some(new_bell), &mut rings);
     deliver(rings, |(), _, _| Vec::new());
-    let (ticket, is_held) = requested.ok()?;
-    if is_held || wait(desk, ticket, &bell) == Look::Held {
-        return Some(ticket);
+    let Ok((ticket, is_held)) = requested else {
+        return Err(Look::Closed);
+    };
+    if is_held {
+        return Ok(ticket);
     }
-    release(desk, ticket);
-    None
+    match wait(desk, ticket, &bell) {
+        Look::Held => Ok(ticket),
+        look => {
+            if look == Look::Closed {
+                release(desk, ticket);
+            }
+            Err(look)
+        }
+    }
 }
 
 fn release(desk: &OnePool, ticket: Ticket) {
@@ -287,6 +314,45 @@ fn desk_tells_all_who_wait_that_it_is_closed() {
 }
 
 #[test]
+fn desk_takes_back_what_the_dead_held_and_tells_who_waits_for_them() {
+    explore(|| {
+        let desk = Arc::new(desk_of(1));
+        let needs = [Need { pool: 0, amount: 1 }];
+        assert!(acquire(&desk, 7, &needs).is_some(), "nothing is held yet");
+        let waiting: Vec<_> = [7, 8]
+            .into_iter()
+            .map(|holder| {
+                let desk = Arc::clone(&desk);
+                thread::spawn(move || {
+                    if let Some(ticket) = acquire_or_over(&desk, holder, &needs) {
+                        // Of the dead one it may be over by now.
+                        let mut rings = Vec::new();
+                        let is_released = desk.release(0, ticket, &mut rings);
+                        assert!(is_released || holder == 7);
+                        deliver(rings, |(), _, _| Vec::new());
+                    }
+                })
+            })
+            .collect();
+        // The dead one is found again and again, as it asks.
+        let is_over = |desk: &OnePool| {
+            desk.read(|grants, _| grants.held().chain(grants.waiting()).all(|view| view.holder != 7))
+        };
+        let mut n_reclaimed = 0;
+        while n_reclaimed == 0 || !is_over(&desk) {
+            let mut rings = Vec::new();
+            n_reclaimed += desk.reclaim(0, 7, &mut rings);
+            deliver(rings, |(), _, _| Vec::new());
+            thread::yield_now();
+        }
+        for client in waiting {
+            client.join().unwrap();
+        }
+        desk.read(|grants, _| assert_eq!((grants.taken(0), grants.n_held(), grants.n_waiting()), (0, 0, 0)));
+    });
+}
+
+#[test]
 fn desk_has_a_timekeeper_as_long_as_tokens_are_waited_for() {
     explore(|| {
         let mut grants = Grants::new(0);
@@ -310,7 +376,7 @@ fn desk_has_a_timekeeper_as_long_as_tokens_are_waited_for() {
                         deliver(std::mem::take(&mut rings), |(), _, _| Vec::new());
                         match desk.look(now(), ticket, &mut rings) {
                             Look::Held => is_held = true,
-                            Look::Closed => panic!("the desk is open"),
+                            Look::Closed | Look::Over => panic!("the desk is open"),
                             // Whoever keeps the time goes on to when the token comes; the others sleep until they are told.
                             Look::Waiting { wake_ns: Some(wake_ns), .. } => {
                                 now_ns.fetch_max(wake_ns as usize, Ordering::SeqCst);
