@@ -217,6 +217,15 @@ def _queues() -> list[Figure]:
     ]
 
 
+def _resources() -> list[Figure]:
+    group = "Resources: acquire and release, plain Python ÷ ours"
+    return [
+        Figure("resources-one", "one resource, nobody waits", group, None, None, "speedup"),
+        Figure("resources-three", "three resources, nobody waits", group, None, None, "speedup"),
+        Figure("resources-contended", "32 threads that wait for each other", group, None, None, "speedup"),
+    ]
+
+
 _ALL = [
     *_serial(),
     *_small_workflow(),
@@ -232,6 +241,7 @@ _ALL = [
     ),
     *_crossings(),
     *_queues(),
+    *_resources(),
     *_peers(),
 ]
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 import makespan as ms
+from makespan.testing.workflows import RESOURCES
 
 # Strategy and number of workers.
 CONFIGURATIONS = (("sequential", 1), ("optimized", 1), ("optimized", 2), ("optimized", 4))
@@ -27,7 +28,9 @@ def strategy_of(name: str, *, stop_on_failure: bool = True) -> ms.SequentialStra
 def all_engines(*, stop_on_failure: bool = True) -> Iterator[list[ms.SequentialExecutionEngine]]:
     """One engine per configuration, closed at the end."""
     engines = [
-        ms.SequentialExecutionEngine(strategy_of(name, stop_on_failure=stop_on_failure), workers)
+        ms.SequentialExecutionEngine(
+            strategy_of(name, stop_on_failure=stop_on_failure), workers, resources=ms.ResourceManager(RESOURCES)
+        )
         for name, workers in CONFIGURATIONS
     ]
     try:

@@ -244,6 +244,73 @@ def test_interrupt_inside_the_callers_own_step(start: Callable[[str], Script], s
     assert script.end() == 0, script.errors
 
 
+@pytest.mark.parametrize("timeout", ["None", "1000"])
+def test_interrupt_while_waiting_for_resources(start: Callable[[str], Script], timeout: str) -> None:
+    script = start(
+        f"""
+        manager = ms.ResourceManager({{"net": 1}}, detect=False)
+        grants = []
+        holder = threading.Thread(target=lambda: grants.append(manager.acquire({{"net": 1}})))
+        holder.start()
+        holder.join()
+
+        threading.Thread(target=lambda: (time.sleep(0.2), say("ready")), daemon=True).start()
+        interrupted(lambda: manager.acquire({{"net": 1}}, timeout={timeout}))
+        say("waiting", len(manager.waiters()))
+        grants.pop().release()
+        say("again", manager.acquire({{"net": 1}}).is_held)
+        """
+    )
+    script.expect("ready")
+    sent = script.interrupt()
+    assert float(script.expect("interrupted")) - sent < LATENCY_S_MAX
+    assert script.expect("notes") == "[]"
+    assert script.expect("waiting") == "0"
+    assert script.expect("again") == "True"
+    assert script.end() == 0, script.errors
+
+
+@pytest.mark.parametrize(("strategy", "workers"), [("sequential", 1), ("optimized", 1), ("optimized", 3)])
+def test_interrupt_while_nodes_wait_for_resources(start: Callable[[str], Script], strategy: str, workers: int) -> None:
+    script = start(
+        f"""
+        engine = ms.SequentialExecutionEngine("{strategy}", {workers}, resources={{"net": 1, "disk": 1}})
+        held = engine.resources.acquire({{"net": 1}}, holder="somebody")
+
+        @ms.step(needs={{"disk": 1}})
+        def hold():
+            # A helper's step goes on after the caller has left.
+            if threading.current_thread() is not main:
+                started.append("hold")
+                release.wait(60)
+
+        needing = ms.step(abs, needs={{"net": 1}})
+
+        @ms.workflow
+        def body():
+            return [hold(), *(needing(at) for at in range(3))]
+
+        threading.Thread(target=lambda: (time.sleep(0.3), say("ready")), daemon=True).start()
+        interrupted(lambda: engine.run(body))
+        say("waiting", len(engine.resources.waiters()))
+        release.set()
+        while len(engine.resources.holders()) > 1:
+            time.sleep(0.001)
+        held.release()
+        say("held", len(engine.resources.holders()))
+        say("again", engine.run(body).value)
+        """
+    )
+    script.expect("ready")
+    sent = script.interrupt()
+    assert float(script.expect("interrupted")) - sent < LATENCY_S_MAX
+    script.expect("notes")
+    assert script.expect("waiting") == "0"
+    assert script.expect("held") == "0"
+    assert script.expect("again") == "[None, 0, 1, 2]"
+    assert script.end() == 0, script.errors
+
+
 def test_interrupt_while_a_body_is_traced(start: Callable[[str], Script]) -> None:
     script = start(
         """

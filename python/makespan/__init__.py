@@ -17,6 +17,7 @@ from makespan.exceptions import (
     ArgumentMismatchError,
     ClosedEngineError,
     ClosedQueueError,
+    ClosedResourcesError,
     ConfigurationError,
     CycleError,
     DuplicateKeyError,
@@ -41,6 +42,7 @@ from makespan.exceptions import (
     ValidationError,
     WorkflowError,
 )
+from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
 from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
@@ -63,6 +65,7 @@ __all__ = [
     "ArgumentMismatchError",
     "ClosedEngineError",
     "ClosedQueueError",
+    "ClosedResourcesError",
     "ConfigurationError",
     "CriticalPath",
     "CycleError",
@@ -75,11 +78,13 @@ __all__ = [
     "ExecutionScheduler",
     "Failed",
     "ForeignHandleError",
+    "Grant",
     "InternalError",
     "MissingDependencyError",
     "NodeColumns",
     "NotComputedYet",
     "OptimizedSequentialStrategy",
+    "PoolUsage",
     "PreparedWorkflow",
     "Priority",
     "Progress",
@@ -87,7 +92,10 @@ __all__ = [
     "QueueFullError",
     "QueueHealth",
     "QueueStatistics",
+    "Rate",
     "ResourceError",
+    "ResourceManager",
+    "ResourceStats",
     "RunError",
     "RunFailedError",
     "RunResult",
@@ -97,6 +105,7 @@ __all__ = [
     "Step",
     "StepFailedError",
     "StrategyError",
+    "TicketView",
     "UnknownKeyError",
     "UnknownNodeError",
     "UnsatisfiableError",

@@ -1,6 +1,6 @@
 """The native part, as Python sees it. What each name means stands beside its definition in `rust/py/src`."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import TracebackType
 from typing import (
     Any,
@@ -24,6 +24,7 @@ __all__ = [
     "BUILD_PROFILE",
     "VERSION",
     "Draft",
+    "Grant",
     "Graph",
     "Handle",
     "History",
@@ -33,11 +34,15 @@ __all__ = [
     "Progress",
     "Queue",
     "Record",
+    "Resources",
     "Step",
     "Team",
+    "demands",
     "each_handle",
+    "host",
     "inline",
     "is_tracing",
+    "limit",
     "usable_cores",
 ]
 
@@ -71,6 +76,9 @@ VERSION: Final[str]
 BUILD_PROFILE: Final[str]
 
 def usable_cores() -> int: ...
+def host() -> tuple[int, int | None, int]: ...
+def demands(needs: Mapping[str, float | str]) -> list[tuple[str, int]]: ...
+def limit(name: str, value: float | str) -> int: ...
 def is_tracing() -> bool: ...
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
@@ -88,6 +96,7 @@ class Step:
         n_outputs: int,
         pick: Step | None,
         is_kept: bool,
+        needs: list[tuple[str, int]],
     ) -> Self: ...
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -184,6 +193,8 @@ class Program:
     @property
     def n_nodes(self) -> int: ...
     @property
+    def has_needs(self) -> bool: ...
+    @property
     def n_edges(self) -> int: ...
     @property
     def parameters(self) -> list[str]: ...
@@ -204,6 +215,7 @@ class Prepared:
         stops_on_failure: bool,
         history: History,
         team: Team,
+        resources: Resources | None,
         result_class: type,
         to_exception: Callable[[Any, list[tuple[int, BaseException]]], BaseException],
         strategy: str,
@@ -356,6 +368,70 @@ class Graph:
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64], int]: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+@final
+class Grant:
+    @property
+    def needs(self) -> dict[str, int | float]: ...
+    @property
+    def is_held(self) -> bool: ...
+    def release(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None: ...
+    def _look(self) -> float | None: ...
+    def _give_up(self, timeout_s: float) -> None: ...
+
+@disjoint_base
+class Resources:
+    def __new__(cls, *, ageing_milli: int, clock: Callable[[], float] | None) -> Self: ...
+    @property
+    def is_closed(self) -> bool: ...
+    def acquire(
+        self,
+        needs: Mapping[str, float | str],
+        *,
+        timeout: float | None = None,
+        priority: float | None = None,
+        holder: str | int | None = None,
+    ) -> Grant: ...
+    def try_acquire(
+        self, needs: Mapping[str, float | str], *, priority: float | None = None, holder: str | int | None = None
+    ) -> Grant | None: ...
+    def reclaim_dead(self) -> int: ...
+    def close(self) -> None: ...
+    def _request(
+        self,
+        needs: Mapping[str, float | str],
+        priority: float,
+        holder: str | int | None,
+        ring: Callable[[], object],
+    ) -> Grant: ...
+    def _set_limit(self, name: str, amount: int) -> None: ...
+    def _set_rate(self, name: str, amount: int, period_ns: int, burst: int) -> None: ...
+    def _throttle(
+        self, thresholds: list[tuple[str, float]], sample: Callable[[], list[tuple[str, float]]], every_s: float
+    ) -> None: ...
+    def _usage(
+        self,
+    ) -> list[
+        tuple[
+            str,
+            int | float | None,
+            int | float,
+            int | float,
+            int,
+            bool,
+            tuple[int | float, int | float] | None,
+        ]
+    ]: ...
+    def _tickets(self, is_waiting: bool) -> list[tuple[str, dict[str, int | float], float]]: ...
+    def _counts(self) -> tuple[int, int, float, float, int, int, int, int]: ...
+    def _restart(self) -> None: ...
 
 class _Columns(Protocol):
     @property

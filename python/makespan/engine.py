@@ -11,12 +11,14 @@ from makespan import _core, strategies
 from makespan.abc import Strategy
 from makespan.builder import Workflow
 from makespan.config import WORKERS_MAX, Settings
-from makespan.exceptions import ClosedEngineError, ConfigurationError
+from makespan.exceptions import ClosedEngineError, ConfigurationError, ValidationError
 from makespan.executors.threads import WorkerThreads
+from makespan.resources import ResourceManager
 from makespan.result import RunResult, to_exception
 from makespan.workflow import WorkflowFunction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
@@ -108,13 +110,15 @@ class SequentialExecutionEngine:
         A name that `makespan.strategies` knows, or a strategy.
     workers
         How many steps may run at once, the calling thread included; None for as many as there are usable cores.
+    resources
+        Limits of what steps need, by name, beside those of the machine; or a manager, which several engines may share.
 
     Raises
     ------
     StrategyError
         No strategy has this name.
     ConfigurationError
-        ``workers`` is not a number from 1 to 1,024.
+        ``workers`` is not a number from 1 to 1,024, or ``resources`` are no limits.
 
     Examples
     --------
@@ -130,7 +134,13 @@ class SequentialExecutionEngine:
     [0, 1, 4, 9]
     """
 
-    def __init__(self, strategy: str | Strategy = "optimized", workers: int | None = None) -> None:
+    def __init__(
+        self,
+        strategy: str | Strategy = "optimized",
+        workers: int | None = None,
+        *,
+        resources: Mapping[str, float | str] | ResourceManager | None = None,
+    ) -> None:
         if workers is None:
             workers = _core.usable_cores()
         if not _is_n_workers(workers):
@@ -140,6 +150,9 @@ class SequentialExecutionEngine:
             raise ConfigurationError("strategy", strategy, f"a strategy, or one of {', '.join(strategies.names())}")
         self._strategy: Strategy = chosen
         self._workers = workers
+        # Made when it is first needed, where nothing is said: detecting the host reads a dozen files.
+        self._resources: ResourceManager | None = None if resources is None else _manager_of(resources)
+        self._resources_lock = threading.Lock()
         self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
         self._helpers = WorkerThreads("makespan")
         self._is_closed = False
@@ -154,6 +167,15 @@ class SequentialExecutionEngine:
     def workers(self) -> int:
         """How many steps may run at once."""
         return self._workers
+
+    @property
+    def resources(self) -> ResourceManager:
+        """What steps need is granted by this manager; ask it directly for what is not a step."""
+        if self._resources is None:
+            with self._resources_lock:
+                if self._resources is None:
+                    self._resources = ResourceManager()
+        return self._resources
 
     @overload
     def run(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
@@ -180,6 +202,8 @@ class SequentialExecutionEngine:
         ------
         RunFailedError
             One step or several failed.
+        UnsatisfiableError
+            A step needs more of a resource than the engine has.
         ClosedEngineError
             The engine is closed.
 
@@ -284,6 +308,7 @@ class SequentialExecutionEngine:
             stops_on_failure=options.stop_on_failure,
             history=history,
             team=self._helpers.team,
+            resources=self.resources if program.has_needs else None,
             is_shared=options.executor == "threads" and self._workers > 1,
             result_class=RunResult,
             to_exception=to_exception,
@@ -309,6 +334,7 @@ class SequentialExecutionEngine:
     def _after_fork(self) -> None:
         """Forget the threads: they stayed in the parent."""
         self._helpers.forget()
+        self._resources_lock = threading.Lock()
 
     def __enter__(self) -> SequentialExecutionEngine:
         return self
@@ -321,6 +347,16 @@ class SequentialExecutionEngine:
     def __repr__(self) -> str:
         state = ", closed" if self._is_closed else ""
         return f"<engine {self._strategy.name}, {self._workers} workers{state}>"
+
+
+def _manager_of(resources: Mapping[str, float | str] | ResourceManager) -> ResourceManager:
+    if isinstance(resources, ResourceManager):
+        return resources
+    try:
+        return ResourceManager(resources)
+    except ValidationError as error:
+        key = "resources" if error.argument == "limits" else f"resources[{error.argument!r}]"
+        raise ConfigurationError(key, error.value, error.expected) from None
 
 
 def _is_n_workers(value: object) -> bool:

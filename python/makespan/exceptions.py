@@ -18,6 +18,7 @@ __all__ = [
     "ArgumentMismatchError",
     "ClosedEngineError",
     "ClosedQueueError",
+    "ClosedResourcesError",
     "ConfigurationError",
     "CycleError",
     "DuplicateKeyError",
@@ -590,6 +591,15 @@ class AcquireTimeoutError(ResourceError, TimeoutError):
 
     def __str__(self) -> str:
         return f"{super().__str__()} after {self.timeout_s:g} s"
+
+
+class ClosedResourcesError(ExecutionException):
+    """The manager of resources is closed: it grants nothing more."""
+
+    code = "closed_resources"
+
+    def __str__(self) -> str:
+        return "this manager of resources is closed and grants nothing more; make another one"
 
 
 class ClosedEngineError(ExecutionException):

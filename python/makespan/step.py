@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import operator
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypedDict, TypeVar, cast, overload
 
 from makespan import _core
-from makespan.exceptions import ConfigurationError, NotComputedYet
+from makespan.exceptions import ConfigurationError, NotComputedYet, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Concatenate, Literal, Self, TypeAlias, Unpack
 
     Names: TypeAlias = tuple[list[str], list[str]]
@@ -38,6 +38,7 @@ class EffectOptions(TypedDict, total=False):
     duration: float | None
     outputs: int | None
     keep: bool
+    needs: Mapping[str, float | str] | None
 
 
 class StepOptions(EffectOptions, total=False):
@@ -154,6 +155,9 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
         The function returns a sequence of this many results; a call is unpacked into as many handles.
     keep
         Keep the results of its nodes for the life of the `RunResult`.
+    needs
+        What a call occupies while it runs: amounts by resource, as for ``ResourceManager.acquire``. A node waits for
+        them while others go on. Granted exactly as declared: a step without ``needs`` occupies nothing but its worker.
 
     Returns
     -------
@@ -190,7 +194,7 @@ def effect(function: Callable[..., Any] | None = None, /, **options: Unpack[Effe
     ----------
     function
         A plain function or another callable that is not asynchronous.
-    name, duration, outputs, keep
+    name, duration, outputs, keep, needs
         As for `step`.
 
     Returns
@@ -329,6 +333,7 @@ def _make(
         n_outputs=outputs,
         pick=_PICK if outputs else None,
         is_kept=options.get("keep", False),
+        needs=_demands(options.get("needs")),
     )
     functools.update_wrapper(made, function)
     made.function = function
@@ -354,6 +359,16 @@ def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
         raise ConfigurationError("outputs", outputs, "the number of results, at least 1")
     if not isinstance(options.get("keep", False), bool):
         raise ConfigurationError("keep", options["keep"], "True or False")
+
+
+def _demands(needs: Mapping[str, float | str] | None) -> list[tuple[str, int]]:
+    """Read what a step needs, as the core counts it."""
+    if needs is None:
+        return []
+    try:
+        return _core.demands(needs)
+    except ValidationError as error:
+        raise ConfigurationError(error.argument, error.value, error.expected) from None
 
 
 def check_name(name: object) -> None:

@@ -25,6 +25,7 @@ VALUES = (10, "twenty", [30.0])
 def engines() -> Iterator[list[ms.SequentialExecutionEngine]]:
     with all_engines() as made:
         yield made
+        assert [engine.resources.holders() + engine.resources.waiters() for engine in made] == [[]] * len(made)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def check(description: Description, world: World, run: Callable[[], Any], expect
 
 
 @thorough
-@given(descriptions())
+@given(descriptions(with_needs=True))
 def test_results_and_effects_equal_serial(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -62,7 +63,7 @@ def test_results_and_effects_equal_serial(
 
 
 @thorough
-@given(descriptions(with_after=True))
+@given(descriptions(with_after=True, with_needs=True))
 def test_declared_order_changes_no_result(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -75,7 +76,7 @@ def test_declared_order_changes_no_result(
 
 
 @thorough
-@given(descriptions(with_failures=True), st.booleans())
+@given(descriptions(with_failures=True, with_needs=True), st.booleans())
 def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
     engines: list[ms.SequentialExecutionEngine],
     engines_that_go_on: list[ms.SequentialExecutionEngine],
@@ -170,11 +171,18 @@ def test_generated_workflows_reach_what_they_are_for() -> None:
     seen: set[Any] = set()
 
     @settings(max_examples=300)
-    @given(descriptions(with_failures=True, with_after=True))
+    @given(descriptions(with_failures=True, with_after=True, with_needs=True))
     def look(description: Description) -> None:
         for call in description.calls:
             seen.update({call.kind, call.form, call.result, call.failure, call.outputs, call.is_inlined})
-            seen.update({("effect", call.is_effect), ("after", bool(call.after)), ("keywords", bool(call.kwargs))})
+            seen.update(
+                {
+                    ("needs", bool(call.needs)),
+                    ("effect", call.is_effect),
+                    ("after", bool(call.after)),
+                    ("keywords", bool(call.kwargs)),
+                }
+            )
             seen.update(tree.kind for tree in call.args if hasattr(tree, "kind"))
         pairs = combinations(description.calls, 2)
         seen.update({("conflict", bool(set(left.writes) & {*right.reads, *right.writes})) for left, right in pairs})
@@ -183,5 +191,5 @@ def test_generated_workflows_reach_what_they_are_for() -> None:
     kinds = {"step", "each", "get", "positional", "defaults", "keyword_only", "variadic", "object"}
     containers = {"list", "tuple", "dict", "pair", "box", "crate"}
     assert kinds | containers | {"raises", "declares", "returns", 1, 2, 3, "nan"} <= seen
-    flags = {("effect", True), ("after", True), ("keywords", True), ("conflict", True), True}
+    flags = {("needs", True), ("effect", True), ("after", True), ("keywords", True), ("conflict", True), True}
     assert flags <= seen

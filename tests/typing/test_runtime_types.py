@@ -73,7 +73,7 @@ class Result:
     _record: _core.Record
 
 
-def new_step(*, pick: _core.Step | None = None) -> _core.Step:
+def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _core.Step:
     return _core.Step(
         function=max,
         name="max",
@@ -83,6 +83,7 @@ def new_step(*, pick: _core.Step | None = None) -> _core.Step:
         n_outputs=2 if pick else 0,
         pick=pick,
         is_kept=True,
+        needs=[("net", 1_000)] if needs_net else [],
     )
 
 
@@ -92,7 +93,7 @@ class Sample:
     def __init__(self) -> None:
         self.draft = _core.Draft("demo")
         self.parameter = self.draft.parameter("x", 3)
-        self.first = self.draft.add(new_step(), (self.parameter, 1), None, None)
+        self.first = self.draft.add(new_step(needs_net=True), (self.parameter, 1), None, None)
         self.second = self.draft.add(new_step(), (self.first, 2), None, self.first)
         self.program = self.draft.finish((self.second,), None)
         self.prepared = _core.Prepared(
@@ -102,6 +103,7 @@ class Sample:
             stops_on_failure=True,
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
+            resources=new_resources(),
             result_class=Result,
             to_exception=lambda result, failures: failures[0][1],
             strategy="demo",
@@ -150,7 +152,19 @@ def dead_queue(key: Hashable) -> _core.Queue:
     return queue
 
 
+def new_resources() -> _core.Resources:
+    resources = _core.Resources(ageing_milli=1_000, clock=None)
+    resources._set_limit("net", 4_000)
+    resources._set_rate("api", 1_000, 10**9, 2_000)
+    return resources
+
+
+def unlimited() -> _core.Resources:
+    return _core.Resources(ageing_milli=0, clock=lambda: 0.0)
+
+
 SAMPLE = Sample()
+RESOURCES = new_resources()
 GRAPH = _core.Graph.from_edges(3, np.array([0, 1]), np.array([1, 2]))
 
 
@@ -199,6 +213,9 @@ CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
     "BUILD_PROFILE": lambda: _core.BUILD_PROFILE,
     "usable_cores": _core.usable_cores,
+    "host": _core.host,
+    "demands": lambda: _core.demands({"net": 1.5, "memory": "1 kB"}),
+    "limit": lambda: _core.limit("net", 0),
     "is_tracing": _core.is_tracing,
     "inline": lambda: _core.inline("inner", len, ("ab",), {}),
     "each_handle": lambda: _core.each_handle([SAMPLE.parameter]),
@@ -216,6 +233,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Handle.__ne__": lambda: SAMPLE.parameter.__ne__(SAMPLE.parameter),
     "Program.name": lambda: SAMPLE.program.name,
     "Program.n_nodes": lambda: SAMPLE.program.n_nodes,
+    "Program.has_needs": lambda: SAMPLE.program.has_needs,
     "Program.n_edges": lambda: SAMPLE.program.n_edges,
     "Program.parameters": lambda: SAMPLE.program.parameters,
     "Program.topological_order": lambda: SAMPLE.program.topological_order(),
@@ -281,6 +299,27 @@ CALLS: dict[str, Callable[[], object]] = {
     "Queue._export": lambda: dead_queue("a")._export(),
     "Queue._load": lambda: new_queue()._load(dead_queue("a")._export()[1], (0, 1, 0)),
     "Queue._after_fork": lambda: new_queue()._after_fork(),
+    "Grant.needs": lambda: RESOURCES.acquire({"net": 1}).needs,
+    "Grant.is_held": lambda: RESOURCES.acquire({"net": 1}).is_held,
+    "Grant.release": lambda: RESOURCES.acquire({"net": 1}).release(),
+    "Grant.__enter__": lambda: entered(RESOURCES.acquire({"net": 1})),
+    "Grant.__exit__": lambda: RESOURCES.acquire({"net": 1}).__exit__(None, None, None),
+    "Grant._look": lambda: RESOURCES.acquire({"net": 1})._look(),
+    "Grant._give_up": lambda: RESOURCES.acquire({"net": 1})._give_up(1.0),
+    "Resources.__new__": new_resources,
+    "Resources.is_closed": lambda: RESOURCES.is_closed,
+    "Resources.acquire": lambda: RESOURCES.acquire({"net": 0.5}, timeout=1, priority=2, holder="me"),
+    "Resources.try_acquire": lambda: RESOURCES.try_acquire({"net": 1}),
+    "Resources.reclaim_dead": lambda: RESOURCES.reclaim_dead(),
+    "Resources.close": lambda: new_resources().close(),
+    "Resources._request": lambda: RESOURCES._request({"net": 1}, 0, None, lambda: None),
+    "Resources._set_limit": lambda: unlimited()._set_limit("net", 1),
+    "Resources._set_rate": lambda: unlimited()._set_rate("net", 1, 1, 1),
+    "Resources._throttle": lambda: unlimited()._throttle([("net", 0.5)], lambda: [("net", 0.5)], 1.0),
+    "Resources._usage": lambda: RESOURCES._usage(),
+    "Resources._tickets": lambda: held_tickets(RESOURCES),
+    "Resources._counts": lambda: RESOURCES._counts(),
+    "Resources._restart": lambda: unlimited()._restart(),
     "Graph.from_edges": lambda: GRAPH,
     "Graph.n_nodes": lambda: GRAPH.n_nodes,
     "Graph.n_edges": lambda: GRAPH.n_edges,
@@ -332,9 +371,14 @@ CALLS: dict[str, Callable[[], object]] = {
 }
 
 
-def entered(progress: _core.Progress) -> object:
-    with progress as inside:
+def entered(manager: _core.Progress | _core.Grant) -> object:
+    with manager as inside:
         return inside
+
+
+def held_tickets(resources: _core.Resources) -> object:
+    with resources.acquire({"net": 1}):
+        return resources._tickets(False)
 
 
 def refusing() -> list[str]:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import functools
 import zlib
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from hypothesis import strategies as st
 
 import makespan as ms
+from makespan.testing.world import EFFECTS, World
 
 __all__ = [
+    "EFFECTS",
+    "RESOURCES",
     "Box",
     "Call",
     "Constant",
@@ -41,8 +44,8 @@ Kind = Literal["list", "tuple", "dict", "pair", "box", "crate"]
 Result = Literal["number", "list", "dict", "nan", "none"]
 T = TypeVar("T")
 
-EFFECTS = ("index", "log", "store")
-"""The names of effects that generated steps touch."""
+RESOURCES = {"net": 1, "disk": 1.5}
+"""What an engine has to have for workflows that are generated with needs."""
 
 
 @dataclass
@@ -128,6 +131,8 @@ class Call:
         Earlier calls that come first without a value being passed; only the builder can say this.
     is_inlined
         A traced body makes it inside a workflow of its own.
+    needs
+        What it occupies while it runs, among `RESOURCES`.
 
     Examples
     --------
@@ -150,64 +155,7 @@ class Call:
     duration: float | None = None
     after: tuple[int, ...] = ()
     is_inlined: bool = False
-
-
-class World:
-    """The named effects that the steps of one description touch.
-
-    Examples
-    --------
-    >>> world = World()
-    >>> world.touch(0, (), ("log",))
-    [('log', ())]
-    >>> world.touch(3, ("log",), ())
-    [('log', (0,))]
-    >>> world.writers
-    {'index': [], 'log': [0], 'store': []}
-    """
-
-    def __init__(self) -> None:
-        self.writers: dict[str, list[int]] = {name: [] for name in EFFECTS}
-        """The calls that wrote each effect, in the order in which they did."""
-
-    def reset(self) -> None:
-        """Forget everything that happened.
-
-        Examples
-        --------
-        >>> world = World()
-        >>> _ = world.touch(0, (), ("log",))
-        >>> world.reset()
-        >>> world.writers["log"]
-        []
-        """
-        for writers in self.writers.values():
-            writers.clear()
-
-    def touch(self, at: int, reads: Iterable[str], writes: Iterable[str]) -> list[tuple[str, tuple[int, ...]]]:
-        """Read and write effects.
-
-        Parameters
-        ----------
-        at
-            The place of the call that does it.
-        reads, writes
-            Names.
-
-        Returns
-        -------
-        seen
-            For each effect that was touched who wrote it before.
-
-        Examples
-        --------
-        >>> World().touch(0, ("index",), ("log",))
-        [('index', ()), ('log', ())]
-        """
-        seen = [(name, tuple(self.writers[name])) for name in sorted({*reads, *writes})]
-        for name in writes:
-            self.writers[name].append(at)
-        return seen
+    needs: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -348,7 +296,7 @@ class Description:
 
 
 def descriptions(
-    *, n_calls_max: int = 12, with_failures: bool = False, with_after: bool = False
+    *, n_calls_max: int = 12, with_failures: bool = False, with_after: bool = False, with_needs: bool = False
 ) -> st.SearchStrategy[Description]:
     """Generate workflows: mixed arity, keyword arguments, nested handles, effects, ``each``, ``get``, several outputs.
 
@@ -360,6 +308,8 @@ def descriptions(
         Some steps fail.
     with_after
         Some calls come after others without a value being passed; for workflows that are built.
+    with_needs
+        Some steps need some of `RESOURCES`; for engines that have them.
 
     Returns
     -------
@@ -372,11 +322,13 @@ def descriptions(
     >>> find(descriptions(), lambda description: len(description.calls) > 1).n_parameters
     0
     """
-    return _descriptions(n_calls_max, with_failures, with_after)
+    return _descriptions(n_calls_max, with_failures, with_after, with_needs)
 
 
 @st.composite
-def _descriptions(draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_after: bool) -> Description:
+def _descriptions(
+    draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_after: bool, with_needs: bool
+) -> Description:
     chooser = _Chooser(draw, n_parameters=draw(_up_to(3)))
     for at in range(draw(_up_to(n_calls_max))):
         call = chooser.call()
@@ -384,6 +336,8 @@ def _descriptions(draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_a
             call = replace(call, failure=chooser.among(_FAILURES))
         if with_after and call.kind != "each" and at:
             call = replace(call, after=tuple(draw(_up_to(at - 1)) for _ in range(draw(_up_to(2)))))
+        if with_needs and call.kind != "get":
+            call = replace(call, needs=chooser.among(_NEEDS))
         chooser.calls.append(call)
     return Description(tuple(chooser.calls), chooser.tree(), chooser.n_parameters)
 
@@ -400,6 +354,7 @@ _N_MEMBERS = {"pair": 2, "box": 1, "crate": 1}
 _FAILURES: tuple[Failure, ...] = ("raises", "declares", "returns")
 _RESULTS: tuple[Result, ...] = ("number", "list", "dict", "nan", "none")
 _DURATIONS = (None, 1e-3, None, 0.0, 1e-6)
+_NEEDS = ((), (), (("net", 1.0),), (("disk", 0.5),), (("disk", 1.0), ("net", 0.5)))
 _KEYWORDS = ("key", "word", "class_")
 # Of results that have an element at a key that is known.
 _KEYS: dict[str, Any] = {"list": 1, "dict": "b"}
@@ -504,7 +459,9 @@ class _Steps:
 
         function = _FORMS[call.form](act) if bound_at is None else functools.partial(act, bound_at)
         if call.is_effect:
-            return ms.effect(function, name="effect", outputs=call.outputs, duration=call.duration)
+            return ms.effect(
+                function, name="effect", outputs=call.outputs, duration=call.duration, needs=dict(call.needs)
+            )
         return ms.step(
             function,
             name=call.form,
@@ -512,6 +469,7 @@ class _Steps:
             writes=(lambda *_args, **_kwargs: writes) if call.is_computed else writes,
             outputs=call.outputs,
             duration=call.duration,
+            needs=dict(call.needs),
         )
 
 

@@ -39,7 +39,11 @@ fn drain(scheduler: &mut RunScheduler, n_at_once: u32) -> usize {
         events.clear();
         events.extend(actions.drain(..).filter_map(|action| match action {
             Action::Dispatch { node } => Some(Event::Finished { node }),
-            Action::Release { .. } | Action::Skip { .. } | Action::Cancel { .. } | Action::Settle => None,
+            Action::Ask { .. }
+            | Action::Release { .. }
+            | Action::Skip { .. }
+            | Action::Cancel { .. }
+            | Action::Settle => None,
         }));
         events.push(Event::Requested { n_nodes: n_at_once });
     }

@@ -24,12 +24,14 @@ struct Setup {
     graph: Arc<Graph>,
     inputs: Arc<Inputs>,
     kept: Arc<[bool]>,
+    /// Which nodes need a grant.
+    needs: Arc<[bool]>,
     options: SchedulerOptions,
 }
 
 impl Setup {
     /// Every edge carries data unless its turn in `is_data`, taken round robin, says otherwise.
-    fn new(graph: Graph, is_data: &[bool], kept: &[bool], on_failure: FailurePolicy) -> Self {
+    fn new(graph: Graph, is_data: &[bool], kept: &[bool], needs: &[bool], on_failure: FailurePolicy) -> Self {
         let mut is_data = is_data.iter().cycle();
         let mut inputs = Inputs { offsets: vec![0], nodes: Vec::new() };
         for node in graph.nodes() {
@@ -38,10 +40,12 @@ impl Setup {
             inputs.offsets.push(inputs.nodes.len() as u32);
         }
         let kept = graph.nodes().map(|node| kept[node.index() % kept.len()]).collect();
+        let needs = graph.nodes().map(|node| needs[node.index() % needs.len()]).collect();
         Self {
             graph: Arc::new(graph),
             inputs: Arc::new(inputs),
             kept,
+            needs,
             options: SchedulerOptions { on_failure },
         }
     }
@@ -53,6 +57,7 @@ impl Setup {
             Arc::clone(&self.kept),
             self.options,
         )
+        .with_needs(Arc::clone(&self.needs))
     }
 
     fn after_prefix(&self, n_finished: u32, running: Option<NodeId>) -> RunScheduler {
@@ -64,6 +69,7 @@ impl Setup {
             n_finished,
             running,
         )
+        .with_needs(Arc::clone(&self.needs))
     }
 
     fn consumers(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
@@ -75,8 +81,10 @@ fn setups_of(graphs: impl Strategy<Value = Graph>) -> impl Strategy<Value = Setu
     let on_failure = prop_oneof![Just(FailurePolicy::Stop), Just(FailurePolicy::Continue)];
     let is_data = vec(any::<bool>(), 1..8);
     let kept = vec(prop::bool::weighted(0.2), 1..8);
-    (graphs, is_data, kept, on_failure)
-        .prop_map(|(graph, is_data, kept, on_failure)| Setup::new(graph, &is_data, &kept, on_failure))
+    let needs = vec(prop::bool::weighted(0.3), 1..8);
+    (graphs, is_data, kept, needs, on_failure).prop_map(|(graph, is_data, kept, needs, on_failure)| {
+        Setup::new(graph, &is_data, &kept, &needs, on_failure)
+    })
 }
 
 fn setups() -> impl Strategy<Value = Setup> {
@@ -103,6 +111,12 @@ enum Stimulus {
     Fail {
         pick: usize,
     },
+    Grant {
+        pick: usize,
+    },
+    Decline {
+        pick: usize,
+    },
     Cancel,
     /// Reports a node that need not be running.
     Confuse {
@@ -116,6 +130,8 @@ fn stimuli() -> impl Strategy<Value = Vec<Stimulus>> {
         20 => (0_u32..4).prop_map(|n_nodes| Stimulus::Request { n_nodes }),
         20 => any::<usize>().prop_map(|pick| Stimulus::Finish { pick }),
         2 => any::<usize>().prop_map(|pick| Stimulus::Fail { pick }),
+        10 => any::<usize>().prop_map(|pick| Stimulus::Grant { pick }),
+        2 => any::<usize>().prop_map(|pick| Stimulus::Decline { pick }),
         1 => prop::bool::weighted(0.3).prop_map(|is_cancel| {
             if is_cancel { Stimulus::Cancel } else { Stimulus::Request { n_nodes: 1 } }
         }),
@@ -129,6 +145,8 @@ struct Driver<'a> {
     setup: &'a Setup,
     scheduler: RunScheduler,
     states: Vec<NodeState>,
+    /// Nodes that were granted what they need, and not declined since.
+    granted: BTreeSet<NodeId>,
     released: BTreeSet<NodeId>,
     n_settled: usize,
     n_dispatched: u64,
@@ -141,6 +159,7 @@ impl<'a> Driver<'a> {
             setup,
             scheduler: setup.scheduler(),
             states: vec![NodeState::Waiting; setup.graph.n_nodes()],
+            granted: BTreeSet::new(),
             released: BTreeSet::new(),
             n_settled: 0,
             n_dispatched: 0,
@@ -168,7 +187,8 @@ impl<'a> Driver<'a> {
     }
 
     fn stop(&mut self) -> Vec<Action> {
-        let given_up = [self.in_state(NodeState::Waiting), self.in_state(NodeState::Ready)].concat();
+        let open = [NodeState::Waiting, NodeState::Ready, NodeState::Delayed];
+        let given_up = open.map(|state| self.in_state(state)).concat();
         let given_up: BTreeSet<_> = given_up.into_iter().collect();
         for node in &given_up {
             self.states[node.index()] = NodeState::Cancelled;
@@ -180,13 +200,27 @@ impl<'a> Driver<'a> {
     fn expect(&mut self, event: Event) -> Vec<Action> {
         match event {
             Event::Requested { n_nodes } => {
-                let ready = self.in_state(NodeState::Ready).into_iter().take(n_nodes as usize);
-                let dispatched: Vec<_> = ready.collect();
-                for node in &dispatched {
-                    self.states[node.index()] = NodeState::Running;
-                    self.n_dispatched += 1;
+                let mut actions = Vec::new();
+                for node in self.in_state(NodeState::Ready).into_iter().take(n_nodes as usize) {
+                    if self.setup.needs[node.index()] && !self.granted.contains(&node) {
+                        self.states[node.index()] = NodeState::Delayed;
+                        actions.push(Action::Ask { node });
+                    } else {
+                        self.states[node.index()] = NodeState::Running;
+                        self.n_dispatched += 1;
+                        actions.push(Action::Dispatch { node });
+                    }
                 }
-                dispatched.into_iter().map(|node| Action::Dispatch { node }).collect()
+                actions
+            }
+            Event::Granted { node } => {
+                self.states[node.index()] = NodeState::Ready;
+                self.granted.insert(node);
+                Vec::new()
+            }
+            Event::Declined { node } => {
+                self.granted.remove(&node);
+                Vec::new()
             }
             Event::Finished { node } => {
                 self.states[node.index()] = NodeState::Finished;
@@ -232,7 +266,10 @@ impl<'a> Driver<'a> {
                     assert!(self.released.insert(node), "{node} was released twice");
                 }
                 Action::Settle => self.n_settled += 1,
-                Action::Dispatch { .. } | Action::Skip { .. } | Action::Cancel { .. } => {
+                Action::Dispatch { .. }
+                | Action::Ask { .. }
+                | Action::Skip { .. }
+                | Action::Cancel { .. } => {
                     decisions.push(action);
                 }
             }
@@ -268,6 +305,20 @@ impl<'a> Driver<'a> {
                 self.advance(Event::Failed { node: running[pick % running.len()] });
             }
             Stimulus::Finish { .. } | Stimulus::Fail { .. } => {}
+            Stimulus::Grant { pick } => {
+                let delayed = self.in_state(NodeState::Delayed);
+                if !delayed.is_empty() {
+                    self.advance(Event::Granted { node: delayed[pick % delayed.len()] });
+                }
+            }
+            Stimulus::Decline { pick } => {
+                let mut ready = self.in_state(NodeState::Ready);
+                ready.retain(|node| self.granted.contains(node));
+                assert_eq!(self.scheduler.n_granted(), ready.len());
+                if !ready.is_empty() {
+                    self.advance(Event::Declined { node: ready[pick % ready.len()] });
+                }
+            }
             Stimulus::Cancel => self.advance(Event::CancelRequested),
             Stimulus::Confuse { id, is_failure } => {
                 let node = NodeId::new(id);
@@ -299,10 +350,21 @@ impl<'a> Driver<'a> {
         self.check();
     }
 
+    /// Asks for a node, which is the first that is ready, until it is dispatched.
+    fn dispatch(&mut self, node: NodeId) {
+        self.advance(Event::Requested { n_nodes: 1 });
+        if self.states[node.index()] == NodeState::Delayed {
+            self.advance(Event::Granted { node });
+            self.advance(Event::Requested { n_nodes: 1 });
+        }
+        assert_eq!(self.states[node.index()], NodeState::Running);
+    }
+
     /// Lets the rest of the run go well.
     fn drain(&mut self) {
         while !self.scheduler.is_settled() {
             self.stimulate(Stimulus::Request { n_nodes: 2 });
+            self.stimulate(Stimulus::Grant { pick: 0 });
             self.stimulate(Stimulus::Finish { pick: 0 });
         }
     }
@@ -329,7 +391,7 @@ proptest! {
             .iter()
             .filter_map(|action| match *action {
                 Action::Dispatch { node } | Action::Skip { node } | Action::Cancel { node } => Some(node),
-                Action::Release { .. } | Action::Settle => None,
+                Action::Ask { .. } | Action::Release { .. } | Action::Settle => None,
             })
             .collect();
         let different: BTreeSet<_> = decided.iter().copied().collect();
@@ -352,8 +414,10 @@ proptest! {
                 one_by_one.advance(event);
             }
             for action in &actions[n_actions_before..] {
-                if let Action::Dispatch { node } = *action {
-                    batch.push(Event::Finished { node });
+                match *action {
+                    Action::Dispatch { node } => batch.push(Event::Finished { node }),
+                    Action::Ask { node } => batch.push(Event::Granted { node }),
+                    Action::Release { .. } | Action::Skip { .. } | Action::Cancel { .. } | Action::Settle => {}
                 }
             }
             batch.push(Event::Requested { n_nodes: n_workers });
@@ -374,12 +438,13 @@ proptest! {
 
         let mut driver = Driver::new(&setup);
         for id in 0..n_finished {
-            driver.advance(Event::Requested { n_nodes: 1 });
+            driver.dispatch(NodeId::new(id));
             driver.advance(Event::Finished { node: NodeId::new(id) });
         }
-        if running.is_some() {
-            driver.advance(Event::Requested { n_nodes: 1 });
+        if let Some(running) = running {
+            driver.dispatch(running);
         }
+
         driver.scheduler = setup.after_prefix(n_finished, running);
         driver.check();
         for &stimulus in &stimuli {
@@ -392,7 +457,7 @@ proptest! {
 fn chain(n_nodes: u32, on_failure: FailurePolicy) -> Setup {
     let edges: Vec<_> = (1..n_nodes).map(|id| (NodeId::new(id - 1), NodeId::new(id))).collect();
     let graph = Graph::from_edges(n_nodes as usize, &edges).expect("a chain is acyclic");
-    Setup::new(graph, &[true], &[false], on_failure)
+    Setup::new(graph, &[true], &[false], &[false], on_failure)
 }
 
 #[test]

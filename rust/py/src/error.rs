@@ -10,13 +10,16 @@ use pyo3::PyErr;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
+use crate::amount::Shown;
 use crate::keys::Key;
 
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
+    pyo3::import_exception!(makespan.exceptions, AcquireTimeoutError);
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
     pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
     pyo3::import_exception!(makespan.exceptions, ClosedQueueError);
+    pyo3::import_exception!(makespan.exceptions, ClosedResourcesError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
     pyo3::import_exception!(makespan.exceptions, DuplicateKeyError);
     pyo3::import_exception!(makespan.exceptions, EmptyQueueError);
@@ -60,6 +63,12 @@ pub(crate) enum BindError {
     Workflow(String),
     /// An argument has a value that cannot be meant.
     Argument { argument: String, value: Py<PyAny>, expected: &'static str },
+    /// More is asked for than there is altogether, or of a resource that there is not.
+    Unsatisfiable { who: String, resource: String, requested: Shown, capacity: Option<Shown> },
+    /// Resources could not be had in time.
+    AcquireTimeout { resource: String, requested: Shown, available: Shown, timeout_s: f64 },
+    /// The manager of resources is closed.
+    ClosedResources,
     /// A queue could not do what was asked of it.
     Queue(QueueRefusal),
 }
@@ -152,6 +161,13 @@ impl From<BindError> for PyErr {
                 raise::ValidationError::new_err((argument, value, expected))
             }
             BindError::Queue(refusal) => queue_error(refusal),
+            BindError::Unsatisfiable { who, resource, requested, capacity } => {
+                raise::UnsatisfiableError::new_err((who, resource, requested, capacity))
+            }
+            BindError::AcquireTimeout { resource, requested, available, timeout_s } => {
+                raise::AcquireTimeoutError::new_err((resource, requested, available, timeout_s))
+            }
+            BindError::ClosedResources => raise::ClosedResourcesError::new_err(()),
         }
     }
 }

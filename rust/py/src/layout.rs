@@ -43,8 +43,10 @@ pub(crate) struct Sharing {
     pub(crate) expected_ns: Vec<u64>,
     /// Some duration is unknown, or the whole is long enough for surprises.
     pub(crate) needs_watcher: bool,
-    /// Some node is known to outlast a wake-up.
+    /// Some node is known to outlast a wake-up, or may have to wait for what it needs.
     pub(crate) has_lasting: bool,
+    /// Which nodes need a grant; none where no node does.
+    pub(crate) needs: Option<Arc<[bool]>>,
 }
 
 /// A program in the order in which it is run.
@@ -83,24 +85,27 @@ impl Layout {
         expected_ns: &[u64],
         n_workers: usize,
     ) -> BindResult<Self> {
-        let has_lasting = expected_ns.iter().any(|ns| wake::is_lasting(*ns));
-        let needs_watcher = wake::needs_watcher(expected_ns);
+        // A node that may have to wait lasts, for all that is known.
+        let has_lasting = program.has_needs || expected_ns.iter().any(|ns| wake::is_lasting(*ns));
+        let needs_watcher = program.has_needs || wake::needs_watcher(expected_ns);
         if n_workers < 2 || program.n_nodes() < 2 || !(has_lasting || needs_watcher) {
             return Self::serial(py, program);
         }
         let graph = program.graph()?;
-        let sharing = |graph: Arc<Graph>, inputs: Inputs, kept, expected_ns| Sharing {
-            graph,
-            inputs: Arc::new(inputs),
-            kept,
-            expected_ns,
-            needs_watcher,
-            has_lasting,
-        };
+        let sharing =
+            |graph: Arc<Graph>, inputs: Inputs, kept, expected_ns, order: Option<&[NodeId]>| Sharing {
+                graph,
+                inputs: Arc::new(inputs),
+                kept,
+                expected_ns,
+                needs_watcher,
+                has_lasting,
+                needs: needing_positions(py, program, order),
+            };
         match static_order(&graph, &filled_ns(expected_ns), n_workers) {
             StaticOrder::Identity => {
                 let kept = Arc::clone(&program.kept);
-                let sharing = sharing(graph, program.inputs(), kept, expected_ns.to_vec());
+                let sharing = sharing(graph, program.inputs(), kept, expected_ns.to_vec(), None);
                 Ok(Self::in_order(py, program, None, Some(sharing)))
             }
             StaticOrder::Order(order) => {
@@ -109,7 +114,7 @@ impl Layout {
                 let kept = order.iter().map(|id| program.kept[id.index()]).collect();
                 let expected_ns = order.iter().map(|id| expected_ns[id.index()]).collect();
                 let graph = Arc::new(graph.renumbered(&order));
-                let sharing = sharing(graph, inputs, kept, expected_ns);
+                let sharing = sharing(graph, inputs, kept, expected_ns, Some(&order));
                 Ok(Self::in_order(py, program, Some(order), Some(sharing)))
             }
         }
@@ -164,14 +169,25 @@ impl Layout {
                 }
             }
         }
+        if program.has_needs {
+            // A soloist stops before them, as before nodes that last: so it pays for no other branch.
+            for (node, needs_grant) in program.needing_nodes(py).into_iter().enumerate() {
+                let position = order.as_ref().map_or(node as u32, |(_, positions)| positions[node]);
+                if needs_grant {
+                    nodes[position as usize].flags |= flag::LASTING;
+                }
+            }
+        }
         Self { program: Arc::clone(program), nodes, args, order, sharing, n_args_max: n_args_max as usize }
     }
 
     /// What sharing takes, where the layout was made for one worker.
-    pub(crate) fn new_sharing(&self) -> BindResult<Sharing> {
+    pub(crate) fn new_sharing(&self, py: Python<'_>) -> BindResult<Sharing> {
         let graph = self.program.graph()?;
         let inputs = self.program.inputs();
         let expected_ns = vec![UNKNOWN_NS; self.n_nodes()];
+        let order = self.order.as_ref().map(|(order, _)| order.as_slice());
+        let needs = needing_positions(py, &self.program, order);
         Ok(match &self.order {
             None => Sharing {
                 graph,
@@ -179,7 +195,8 @@ impl Layout {
                 kept: Arc::clone(&self.program.kept),
                 expected_ns,
                 needs_watcher: false,
-                has_lasting: false,
+                has_lasting: needs.is_some(),
+                needs,
             },
             Some((order, position)) => Sharing {
                 graph: Arc::new(graph.renumbered(order)),
@@ -187,7 +204,8 @@ impl Layout {
                 kept: order.iter().map(|id| self.program.kept[id.index()]).collect(),
                 expected_ns,
                 needs_watcher: false,
-                has_lasting: false,
+                has_lasting: needs.is_some(),
+                needs,
             },
         })
     }
@@ -209,6 +227,15 @@ impl Layout {
     pub(crate) fn position_of(&self, node: u32) -> u32 {
         self.order.as_ref().map_or(node, |(_, positions)| positions[node as usize])
     }
+}
+
+/// By position, whether the node needs a grant; none where no node does.
+fn needing_positions(py: Python<'_>, program: &Program, order: Option<&[NodeId]>) -> Option<Arc<[bool]>> {
+    let of_node = program.has_needs.then(|| program.needing_nodes(py))?;
+    Some(match order {
+        None => of_node.into(),
+        Some(order) => order.iter().map(|id| of_node[id.index()]).collect(),
+    })
 }
 
 fn inverse(order: &[NodeId]) -> Vec<u32> {

@@ -5,6 +5,7 @@
 //! order by what `history` knows, `prepared` runs it: `solo` alone, `run` with the help of a `team`, which meets
 //! at the `board` once the `baton` is taken; `call` is where Python is called; `record` is what is left.
 
+mod amount;
 mod argument;
 mod baton;
 mod board;
@@ -12,17 +13,22 @@ mod call;
 mod clock;
 mod columns;
 mod context;
+mod desk;
 mod detach;
 mod draft;
 mod error;
+mod grant;
 mod graph;
 mod handle;
 mod history;
+mod host;
 mod keys;
 mod layout;
 mod list_scheduler;
 mod monitor;
 mod names;
+mod needs;
+mod pool_table;
 mod prepared;
 mod program;
 mod progress;
@@ -31,13 +37,17 @@ mod queue_state;
 mod queue_values;
 mod record;
 mod recording;
+mod request;
+mod resources;
 mod run;
 mod scan;
+mod shared;
 mod solo;
 mod step;
 mod sync;
 mod team;
 mod time_source;
+mod waiter;
 mod watcher;
 mod workers;
 
@@ -47,13 +57,19 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::amount::{demands, limit};
+    #[pymodule_export]
     use crate::draft::{PyDraft, each_handle, inline, is_tracing};
+    #[pymodule_export]
+    use crate::grant::PyGrant;
     #[pymodule_export]
     use crate::graph::PyGraph;
     #[pymodule_export]
     use crate::handle::PyHandle;
     #[pymodule_export]
     use crate::history::PyHistory;
+    #[pymodule_export]
+    use crate::host::host;
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
@@ -66,6 +82,8 @@ mod _core {
     use crate::queue::PyQueue;
     #[pymodule_export]
     use crate::record::PyRecord;
+    #[pymodule_export]
+    use crate::resources::PyResources;
     #[pymodule_export]
     use crate::step::PyStep;
     #[pymodule_export]

@@ -19,12 +19,14 @@ use crate::draft;
 use crate::error::{BindError, BindResult};
 use crate::history::{self, History, PyHistory};
 use crate::layout::Layout;
+use crate::needs::Needs;
 use crate::program::{Program, PyProgram};
 use crate::progress;
 use crate::record::{Origin, PyRecord};
 use crate::recording::{Parameter, ParameterKind};
+use crate::resources::PyResources;
 use crate::run::{Ending, Run, RunParts};
-use crate::solo::{Alone, SoloEnd, solo};
+use crate::solo::{Alone, Pace, SoloEnd, solo};
 use crate::team::Team;
 use crate::workers::PyTeam;
 
@@ -47,6 +49,8 @@ pub(crate) struct PyPrepared {
     history: Arc<Mutex<History>>,
     /// The engine's; it is asked for help where the run may be shared.
     team: Py<PyTeam>,
+    /// The engine's; there where some step needs something.
+    resources: Option<Py<PyResources>>,
     is_shared: bool,
     /// `makespan.result.RunResult`, and the function that makes an exception of failures.
     result_class: Py<PyType>,
@@ -142,6 +146,12 @@ impl PyPrepared {
         Ok(values)
     }
 
+    /// Finds what the nodes need, and refuses what the engine does not have, before anything runs.
+    fn needs(&self, py: Python<'_>) -> BindResult<Option<Needs>> {
+        let resources = self.resources.as_ref().filter(|_| self.program.has_needs);
+        resources.map(|resources| Needs::of_program(py, resources, &self.program)).transpose()
+    }
+
     fn origin(&self, py: Python<'_>) -> Origin {
         Origin {
             program: self.py_program.clone_ref(py),
@@ -156,6 +166,7 @@ impl PyPrepared {
         py: Python<'_>,
         layout: &Arc<Layout>,
         parameters: Vec<Py<PyAny>>,
+        needs: Option<Needs>,
     ) -> PyResult<(Ending, Results)> {
         let _entered = context::enter(context::copy_of_current(py)?.into_bound(py))?;
         let table = Table::new(layout.n_nodes(), parameters);
@@ -166,13 +177,13 @@ impl PyPrepared {
         }
         let counter = watching.as_ref().map_or(&unwatched, |cell| &cell.n_finished);
         let started = clock().raw();
-        let mut stretch = Stretch { first: 0, started, finishes: Vec::new() };
+        let mut stretches = vec![Stretch { first: 0, started, finishes: Vec::new() }];
         let end = {
             let mut caller = Caller::new(py, layout, &table)?;
             // SAFETY: nobody else knows the table.
             #[expect(unsafe_code, reason = "runs nodes, see call.rs")]
             unsafe {
-                solo(py, layout, &mut caller, &Alone(counter), &mut stretch)
+                run_in_order(py, layout, &mut caller, &Alone(counter), needs.as_ref(), &mut stretches)
             }
         };
         let mut failures = Vec::new();
@@ -190,7 +201,7 @@ impl PyPrepared {
             SoloEnd::Interrupted { error, .. } => return Err(error),
             end @ (SoloEnd::Failed { .. } | SoloEnd::Lasting { .. } | SoloEnd::Taken { .. }) => {
                 // The rest goes on where it can: the scheduler knows what that is.
-                let sharing = layout.new_sharing()?;
+                let sharing = layout.new_sharing(py)?;
                 let run = Run::new(RunParts {
                     layout: Arc::clone(layout),
                     program: self.py_program.clone_ref(py),
@@ -201,17 +212,19 @@ impl PyPrepared {
                     policy: self.policy,
                     started,
                     progress: watching,
+                    needs,
                 });
                 let mut caller = Caller::new(py, layout, run.table())?;
-                let ending = run.go_on_from(py, &mut caller, end, stretch)?;
+                let ending = run.go_on_from(py, &mut caller, end, stretches)?;
                 return Ok((ending, Results::Shared(Arc::clone(&run))));
             }
         };
         let ended = clock().raw();
         if let Some(cell) = watching {
-            cell.end(stretch.finishes.len() as u32);
+            let n_ran: usize = stretches.iter().map(|stretch| stretch.finishes.len()).sum();
+            cell.end(n_ran as u32);
         }
-        let columns = Columns { started, ended, solo: vec![stretch], spans: Vec::new(), outcomes };
+        let columns = Columns { started, ended, solo: stretches, spans: Vec::new(), outcomes };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }
 
@@ -222,6 +235,7 @@ impl PyPrepared {
         team: &Bound<'_, PyTeam>,
         layout: Arc<Layout>,
         parameters: Vec<Py<PyAny>>,
+        needs: Option<Needs>,
     ) -> PyResult<(Ending, Results)> {
         let n_helpers_max = self.n_workers - 1;
         let _claim = PyTeam::claim(team, n_helpers_max.min(layout.n_nodes() - 1), n_helpers_max)?;
@@ -239,6 +253,7 @@ impl PyPrepared {
             policy: self.policy,
             started: clock().raw(),
             progress: watching.clone(),
+            needs,
         });
         let ending = run.drive(py);
         if let Some(cell) = watching {
@@ -294,7 +309,7 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, history, team, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
@@ -302,6 +317,7 @@ impl PyPrepared {
         stops_on_failure: bool,
         history: &Bound<'_, PyHistory>,
         team: Py<PyTeam>,
+        resources: Option<Py<PyResources>>,
         result_class: Py<PyType>,
         to_exception: Py<PyAny>,
         strategy: &str,
@@ -315,6 +331,7 @@ impl PyPrepared {
             policy,
             history: history.get().shared(),
             team,
+            resources,
             is_shared,
             result_class,
             to_exception,
@@ -339,13 +356,14 @@ impl PyPrepared {
             return Err(BindError::ClosedEngine.into());
         }
         let parameters = this.bind(py, args, kwargs)?;
+        let needs = this.needs(py)?;
         let layout = this.layout(py)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
         let (ending, results) = if this.is_shared && layout.sharing.is_some() {
-            this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters)?
+            this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters, needs)?
         } else {
-            this.run_alone(py, &layout, parameters)?
+            this.run_alone(py, &layout, parameters, needs)?
         };
         if this.is_shared && history::lock(&this.history).learn(py, &layout, &ending.columns) {
             this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
@@ -396,7 +414,53 @@ impl PyPrepared {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.py_program)?;
         visit.call(&self.team)?;
+        if let Some(resources) = &self.resources {
+            visit.call(resources)?;
+        }
         visit.call(&self.to_exception)
+    }
+}
+
+/// Goes through the layout on this thread alone, and waits before each node that needs a grant until it has it.
+///
+/// What is waited is no node's time: a new stretch begins after it.
+///
+/// # Safety
+/// As `solo`.
+#[expect(unsafe_code, reason = "runs nodes, see call.rs")]
+unsafe fn run_in_order(
+    py: Python<'_>,
+    layout: &Layout,
+    caller: &mut Caller<'_, '_>,
+    pace: &Alone<'_>,
+    needs: Option<&Needs>,
+    stretches: &mut Vec<Stretch>,
+) -> SoloEnd {
+    loop {
+        let Some(stretch) = stretches.last_mut() else {
+            unreachable!("a run begins with a stretch");
+        };
+        // SAFETY: as the caller vouches.
+        let end = unsafe { solo(py, layout, caller, pace, stretch) };
+        let (SoloEnd::Lasting { position }, Some(needs)) = (&end, needs) else {
+            return end;
+        };
+        let position = *position;
+        let ticket = match needs.acquire(py, layout, position) {
+            Ok(ticket) => ticket,
+            Err(error) => return SoloEnd::Interrupted { position, error },
+        };
+        let started = clock().raw();
+        // SAFETY: as in `solo`: the parents are finished, and this thread alone touches slots.
+        let outcome = unsafe { caller.call(position as usize) };
+        stretches.push(Stretch { first: position, started, finishes: vec![clock().raw()] });
+        needs.release(py, ticket);
+        if let Err(error) = outcome {
+            return SoloEnd::Failed { position, error };
+        }
+        pace.step(position);
+        // SAFETY: the node is finished, and this thread is the soloist.
+        unsafe { caller.release_last_uses(position as usize) };
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Program {
     /// Outputs and `keep=True` nodes: their results live as long as the run.
     pub(crate) kept: Arc<[bool]>,
     pub(crate) has_kept_steps: bool,
+    /// Some step needs a grant.
+    pub(crate) has_needs: bool,
     pub(crate) hazards: Vec<(NodeId, NodeId)>,
     pub(crate) after: Vec<(NodeId, NodeId)>,
     /// Equal for programs that make the same step calls in the same order.
@@ -78,6 +80,7 @@ impl Program {
         resolve_named(&mut recording)?;
         mark_last_uses(&recording.arg_offsets, &mut recording.args, &mut recording.flags, &kept);
         let hazards = hazard_edges(&recording.touches);
+        let has_needs = recording.steps.iter().any(|step| !step.bind(py).get().needs().is_empty());
         let program = Self {
             fingerprint: fingerprint(&recording.names),
             names: Arc::new(recording.names),
@@ -91,6 +94,7 @@ impl Program {
             output,
             kept: kept.into(),
             has_kept_steps: recording.has_kept,
+            has_needs,
             hazards,
             after: recording.after,
             graph: OnceLock::new(),
@@ -183,6 +187,13 @@ impl Program {
             | GraphError::RepeatedNode { .. }
             | GraphError::LengthMismatch { .. } => BindError::Graph(error),
         }
+    }
+
+    /// By node, whether it needs a grant.
+    pub(crate) fn needing_nodes(&self, py: Python<'_>) -> Vec<bool> {
+        let of_step: Vec<bool> =
+            self.steps.iter().map(|step| !step.bind(py).get().needs().is_empty()).collect();
+        self.names.step_of_node().iter().map(|step_idx| of_step[*step_idx as usize]).collect()
     }
 
     /// Expected durations as the steps declare them, `UNKNOWN_NS` where they do not.
@@ -294,6 +305,12 @@ impl PyProgram {
     #[getter]
     fn n_nodes(&self) -> usize {
         self.0.n_nodes()
+    }
+
+    /// Whether some step declares what it needs.
+    #[getter]
+    fn has_needs(&self) -> bool {
+        self.0.has_needs
     }
 
     /// The number of distinct edges; builds the graph at the first call.

@@ -4,14 +4,15 @@
 //! the lock around it, calls Python outside of it, and knows how threads wait.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use makespan_core::sched::grants::Ticket;
 use makespan_core::sched::{FailurePolicy, wake};
 use pyo3::prelude::*;
 
 use crate::baton::{Baton, Phase};
-use crate::board::{Board, CallerState, Failure, NodeEnd};
+use crate::board::{Asking, Board, CallerState, Failure, NodeEnd};
 use crate::call::{Caller, Table};
 use crate::clock::clock;
 use crate::columns::{Columns, Outcomes, Span, Stretch};
@@ -19,8 +20,10 @@ use crate::context;
 use crate::detach::detached;
 use crate::error;
 use crate::layout::{Layout, Sharing};
+use crate::needs::Needs;
 use crate::program::PyProgram;
 use crate::progress::ProgressCell;
+use crate::shared::{Rings, deliver};
 use crate::solo::{SoloEnd, signal_period_ticks, solo};
 use crate::team::Team;
 use crate::watcher::Watcher;
@@ -53,11 +56,15 @@ pub(crate) struct RunParts {
     pub(crate) policy: FailurePolicy,
     pub(crate) started: u64,
     pub(crate) progress: Option<Arc<ProgressCell>>,
+    /// None where no node needs a grant.
+    pub(crate) needs: Option<Needs>,
 }
 
 /// A run that several workers may share.
 pub(crate) struct Run {
     parts: RunParts,
+    /// This run, for the bells of its nodes.
+    me: Weak<Run>,
     baton: Baton,
     board: Mutex<Board>,
     caller_called: Condvar,
@@ -95,8 +102,9 @@ enum Begin {
 
 impl Run {
     pub(crate) fn new(parts: RunParts) -> Arc<Self> {
-        let run = Arc::new(Self {
+        let run = Arc::new_cyclic(|me| Self {
             parts,
+            me: Weak::clone(me),
             baton: Baton::new(),
             board: Mutex::default(),
             caller_called: Condvar::new(),
@@ -176,9 +184,54 @@ impl Run {
             // The soloist has been in one node for a tick.
             Watermark::Solo { .. } => 0,
         };
-        let n_to_wake = board.n_to_wake_on_tick(self.n_idle(&board), n_since);
+        let n_idle = self.n_idle(&board);
+        let mut n_to_wake = board.n_to_wake_on_tick(n_idle, n_since);
+        if n_to_wake == 0 && n_idle > 0 && self.has_tokens_due() {
+            n_to_wake = 1;
+        }
         self.wake(&mut board, n_to_wake);
         Some(Watermark::Shared { n_dispatched })
+    }
+
+    /// Whether tokens have come that somebody waits for: an idle worker then looks.
+    fn has_tokens_due(&self) -> bool {
+        self.parts.needs.as_ref().is_some_and(Needs::has_tokens_due)
+    }
+
+    /// Whom to ask for what nodes need. Reads the clock of the resources, which may run Python.
+    fn asking(&self, py: Python<'_>) -> Option<Asking<'_>> {
+        let needs = self.parts.needs.as_ref()?;
+        Some(Asking { needs, layout: self.layout(), run: &self.me, now_ns: needs.look_around(py) })
+    }
+
+    /// The bell of a node that waits for what it needs was rung, by whoever caused the grant.
+    pub(crate) fn on_ring(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        position: u32,
+        ticket: Ticket,
+        is_granted: bool,
+    ) -> Rings {
+        let asking = self.asking(py);
+        let mut rings = Rings::new();
+        let mut board = self.lock();
+        if !is_granted {
+            // The caller keeps the time while it is idle; otherwise the watcher does, and workers who ask.
+            if board.is_caller_idle() {
+                self.wake(&mut board, 1);
+            }
+        } else if board.on_granted(position, ticket)
+            && let Some(asking) = &asking
+        {
+            self.attend(&mut board, 0, asking, &mut rings);
+        }
+        rings
+    }
+
+    /// Wakes workers for nodes that were granted what they need, at least `n` in all, and declines for want of workers.
+    fn attend(self: &Arc<Self>, board: &mut Board, n: usize, asking: &Asking<'_>, rings: &mut Rings) {
+        self.wake(board, n.max(board.n_unattended()));
+        board.decline_unattended(asking, rings);
     }
 
     fn n_idle(&self, board: &Board) -> usize {
@@ -191,16 +244,18 @@ impl Run {
         if n_left > 0 && board.is_caller_idle() {
             board.caller = CallerState::Called;
             n_left -= 1;
+            board.n_coming += 1;
             self.caller_called.notify_one();
         }
         if n_left > 0 {
-            self.parts.team.invite(n_left, || Arc::clone(self));
+            board.n_coming += self.parts.team.invite(n_left, || Arc::clone(self));
         }
     }
 
     /// Reports what a worker ended, if anything, and asks what it is to do next.
     fn exchange(
         self: &Arc<Self>,
+        py: Python<'_>,
         worker: u16,
         ended: Option<(Span, NodeEnd)>,
         released: &mut Vec<u32>,
@@ -208,9 +263,12 @@ impl Run {
         let now = ended.as_ref().map_or_else(|| clock().raw(), |(span, _)| span.finish);
         let now_ns = clock().delta_as_nanos(self.parts.started, now);
         let sharing = self.sharing();
+        let asking = self.asking(py);
+        let mut rings = Rings::new();
         let mut board = self.lock();
         let n_idle = self.n_idle(&board);
-        let told = board.exchange(sharing, now_ns, ended, n_idle, released);
+        let told =
+            board.exchange(sharing, now_ns, ended, n_idle, asking.as_ref(), (&mut *released, &mut rings));
         if let (Some(progress), Some((n_finished, n_running))) = (&self.parts.progress, board.counts()) {
             progress.n_finished.store(n_finished as u32, Ordering::Relaxed);
             progress.n_running.store(n_running as u32, Ordering::Relaxed);
@@ -218,7 +276,19 @@ impl Run {
         if board.is_over() {
             self.caller_called.notify_one();
         }
-        self.wake(&mut board, told.n_to_wake);
+        if worker == CALLER && told.next.is_none() && !board.is_over() {
+            // From here on it may be called.
+            board.caller = CallerState::Waiting;
+        }
+        match &asking {
+            None => self.wake(&mut board, told.n_to_wake),
+            Some(asking) => {
+                self.attend(&mut board, told.n_to_wake, asking, &mut rings);
+                drop(board);
+                deliver(py, rings);
+                board = self.lock();
+            }
+        }
         match told.next {
             // Where nodes are known to last, sharing is not for nothing.
             Some(position) if told.is_solo && worker == CALLER && !sharing.has_lasting => {
@@ -253,7 +323,7 @@ impl Run {
             let position = if let Some(position) = next.take() {
                 position
             } else {
-                let told = self.exchange(worker, ended.take(), &mut released);
+                let told = self.exchange(py, worker, ended.take(), &mut released);
                 for position in released.drain(..) {
                     // SAFETY: the scheduler releases a result once, when its last consumer is over.
                     #[expect(unsafe_code, reason = "slots are shared by protocol")]
@@ -326,12 +396,13 @@ impl Run {
         py: Python<'_>,
         caller: &mut Caller<'_, '_>,
         end: SoloEnd,
-        stretch: Stretch,
+        stretches: Vec<Stretch>,
     ) -> PyResult<Ending> {
-        for position in 0..(stretch.finishes.len() as u32).saturating_sub(1) {
+        let n_ran: usize = stretches.iter().map(|stretch| stretch.finishes.len()).sum();
+        for position in 0..(n_ran as u32).saturating_sub(1) {
             self.baton.step(position);
         }
-        self.go_on(py, caller, end, vec![stretch])
+        self.go_on(py, caller, end, stretches)
     }
 
     /// Goes on from where a solo ended.
@@ -404,25 +475,23 @@ impl Run {
 
     /// Waits until the run is over (true) or there is work for the caller (false).
     fn wait(&self, py: Python<'_>) -> PyResult<bool> {
-        if self.lock().is_over() {
-            return Ok(true);
-        }
         loop {
+            let pause =
+                self.parts.needs.as_ref().map_or(SIGNAL_PERIOD, |needs| needs.pause(py, SIGNAL_PERIOD));
             let woken = detached(py, || {
                 let mut board = self.lock();
-                board.caller = CallerState::Waiting;
                 let mut is_timed_out = false;
                 while !(board.is_over() || board.caller == CallerState::Called || is_timed_out) {
-                    let waited = self
-                        .caller_called
-                        .wait_timeout(board, SIGNAL_PERIOD)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    let waited =
+                        self.caller_called.wait_timeout(board, pause).unwrap_or_else(PoisonError::into_inner);
                     board = waited.0;
                     is_timed_out = waited.1.timed_out();
                 }
-                let is_called = board.caller == CallerState::Called;
-                board.caller = CallerState::Working;
-                (is_called || board.is_over()).then(|| board.is_over())
+                let is_woken = board.caller == CallerState::Called || board.is_over();
+                if is_woken {
+                    board.caller = CallerState::Working;
+                }
+                is_woken.then(|| board.is_over())
             });
             if let Some(is_over) = woken {
                 return Ok(is_over);
@@ -433,7 +502,10 @@ impl Run {
 
     /// Stops the run at once: nothing more starts, and the steps that run are named and left alone.
     fn given_up(&self, py: Python<'_>, error: PyErr) -> PyErr {
-        let running = self.lock().give_up();
+        let asking = self.asking(py);
+        let mut rings = Rings::new();
+        let running = self.lock().give_up(asking.as_ref(), &mut rings);
+        deliver(py, rings);
         if running.is_empty() {
             return error;
         }

@@ -51,7 +51,7 @@ pub(crate) enum SoloEnd {
     Failed { position: u32, error: PyErr },
     /// A signal handler raised; the node at the position was not started.
     Interrupted { position: u32, error: PyErr },
-    /// The node at the position is expected to last; it was not started.
+    /// The node at the position is expected to last, or needs a grant; it was not started.
     Lasting { position: u32 },
     /// Somebody took over while the node at the position ran; its end is still to be reported.
     Taken { position: u32 },
@@ -67,11 +67,11 @@ pub(crate) fn signal_period_ticks() -> u64 {
     })
 }
 
-/// Goes through the layout from where `stretch` begins; it receives the finish of every node, in ticks.
+/// Goes through the layout from where `stretch` ends; it receives the finish of every node, in ticks.
 ///
 /// # Safety
 /// The caller of this function is the run's soloist, and `pace` is what others see of it; every node
-/// before the stretch is finished.
+/// up to the end of the stretch is finished.
 #[expect(unsafe_code, reason = "calls nodes, see call.rs")]
 pub(crate) unsafe fn solo(
     py: Python<'_>,
@@ -83,9 +83,12 @@ pub(crate) unsafe fn solo(
     let clock = clock();
     let period = signal_period_ticks();
     let n_nodes = layout.n_nodes() as u32;
-    let mut looked = stretch.started;
-    stretch.finishes.reserve_exact((n_nodes - stretch.first) as usize);
-    for position in stretch.first..n_nodes {
+    let mut looked = stretch.finishes.last().copied().unwrap_or(stretch.started);
+    let begin = stretch.first + stretch.finishes.len() as u32;
+    if stretch.finishes.is_empty() {
+        stretch.finishes.reserve_exact((n_nodes - begin) as usize);
+    }
+    for position in begin..n_nodes {
         if layout.nodes[position as usize].flags & flag::LASTING != 0 {
             return SoloEnd::Lasting { position };
         }

@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::amount::Demands;
 use crate::call;
 use crate::draft::{self, Draft};
 use crate::error::{BindError, BindResult};
@@ -102,6 +103,8 @@ pub(crate) struct PyStep {
     /// Takes one of the results, `(results, idx, n_outputs)`; there when `n_outputs` is not 0.
     pick: Option<Py<PyStep>>,
     is_kept: bool,
+    /// What a call occupies while it runs.
+    needs: Demands,
 }
 
 impl PyStep {
@@ -123,6 +126,10 @@ impl PyStep {
 
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    pub(crate) fn needs(&self) -> &Demands {
+        &self.needs
     }
 
     /// Refuses a call whose arguments do not fit the function.
@@ -182,7 +189,7 @@ impl PyStep {
 #[pymethods]
 impl PyStep {
     #[new]
-    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept))]
+    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, needs))]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
     fn new(
         function: Py<PyAny>,
@@ -193,6 +200,7 @@ impl PyStep {
         n_outputs: u32,
         pick: Option<Py<PyStep>>,
         is_kept: bool,
+        needs: Demands,
     ) -> Self {
         let declared = if declared.is_none() {
             Declared::Nothing
@@ -212,6 +220,7 @@ impl PyStep {
             n_outputs,
             pick,
             is_kept,
+            needs,
         }
     }
 

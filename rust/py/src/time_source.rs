@@ -37,6 +37,16 @@ impl TimeSource {
         Ok(self.last_ns.fetch_max(read_ns, Ordering::Relaxed).max(read_ns))
     }
 
+    /// Whether it is the process's clock.
+    pub(crate) fn is_native(&self) -> bool {
+        self.function.is_none()
+    }
+
+    /// The time where it is the process's clock: needs no interpreter.
+    pub(crate) fn native_now_ns(&self) -> Option<u64> {
+        self.is_native().then(|| clock().delta_as_nanos(self.origin, clock().raw()))
+    }
+
     /// The last time that was read.
     pub(crate) fn last_ns(&self) -> u64 {
         self.last_ns.load(Ordering::Relaxed)

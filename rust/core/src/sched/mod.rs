@@ -5,9 +5,11 @@
 //! - [`list`]: the scheduler of a growing graph, by priority, under resources
 //! - [`simulate`](mod@simulate): whole schedules with a fake clock
 //! - [`pools`]: amounts of named resources, granted all at once or not at all
+//! - [`grants`]: who holds what of these pools, and who waits for what
 //! - [`ReadySet`]: the set that yields its smallest member
 //! - [`wake`]: when to wake another worker
 
+pub mod grants;
 pub mod list;
 pub mod pools;
 pub mod ready_set;
@@ -16,6 +18,7 @@ pub mod simulate;
 pub mod state;
 pub mod wake;
 
+pub use self::grants::Grants;
 pub use self::pools::Pools;
 pub use self::ready_set::ReadySet;
 pub use self::run::{Action, Event, FailurePolicy, Inputs, RunScheduler, SchedulerError, SchedulerOptions};

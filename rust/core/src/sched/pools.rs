@@ -160,6 +160,12 @@ impl Pools {
         false
     }
 
+    /// How much of a pool is left for whoever comes next in this pass.
+    #[must_use]
+    pub fn left(&self, pool: u32) -> i64 {
+        self.left[pool as usize]
+    }
+
     /// Whether somebody was short of a pool in this pass, so that nobody behind is served from it.
     #[must_use]
     pub fn is_closed(&self, pool: u32) -> bool {

@@ -12,8 +12,8 @@
 //! | skipped    |             |            |              |            |           |           |             |
 //! | cancelled  |             |            |              |            |           |           |             |
 //!
-//! A blank is refused. The last four states are final. A run ([`super::RunScheduler`]) delays nothing and lets what runs end,
-//! so its nodes are never delayed or cancelling.
+//! A blank is refused. The last four states are final. A run ([`super::RunScheduler`]) lets what runs end, so its nodes
+//! are never cancelling, and they are delayed only while they wait for a grant.
 
 /// Where a node is on its way.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]

@@ -8,20 +8,26 @@
 //!
 //! | event | actions, in this order |
 //! |---|---|
-//! | `Requested` | `Dispatch`, ascending; what cannot be met is forgotten |
+//! | `Requested` | `Dispatch`, ascending; `Ask` instead where a node needs a grant and has none; what cannot be met is forgotten |
+//! | `Granted`, `Declined` | none: the node is ready, with its grant or without |
 //! | `Finished` | `Release` for inputs that this was the last consumer of; `Release` for the node itself if nobody consumes it |
 //! | `Failed`, policy `Continue` | `Release` for inputs; then for each node downstream, ascending, `Skip` and `Release` for its inputs |
 //! | `Failed`, policy `Stop`, and `CancelRequested` | `Release` for inputs; then for each node that has not started, ascending, `Cancel` and `Release` for its inputs |
 //! | any | `Settle`, once, when no node is waiting, ready or running any more |
 //!
+//! A node that needs a grant is asked for when its turn has come: the driver asks for what it needs, and the node is *delayed*
+//! until that is granted. Others go on meanwhile. A grant for which there is no worker is declined: the node is as ready as
+//! before, and is asked for again in its turn.
+//!
 //! A result is released when all its consumers are in a final state, whichever it is; only the result of a finished node
 //! is, once, and never that of a node that is kept.
 
+mod event;
 mod validate;
 
-use std::fmt;
 use std::sync::Arc;
 
+pub use self::event::{Action, Event, FailurePolicy, SchedulerError, SchedulerOptions};
 use super::ready_set::ReadySet;
 use super::state::{NodeState, Stimulus};
 use crate::graph::{Graph, NodeId};
@@ -50,109 +56,6 @@ impl Inputs {
         &self.nodes[begin..end]
     }
 }
-
-/// What a failure means for the rest of the run.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug, Default)]
-pub enum FailurePolicy {
-    /// Nothing more is started; what runs may end.
-    #[default]
-    Stop,
-    /// What is downstream of the failure is skipped; the rest runs.
-    Continue,
-}
-
-/// How a [`RunScheduler`] behaves.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug, Default)]
-pub struct SchedulerOptions {
-    /// What a failure means for the rest of the run.
-    pub on_failure: FailurePolicy,
-}
-
-/// Something that happened, told to the scheduler.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
-pub enum Event {
-    /// An executor can start up to so many more nodes now. What cannot be met is forgotten: it asks again.
-    Requested {
-        /// How many.
-        n_nodes: u32,
-    },
-    /// A node that was dispatched ended well.
-    Finished {
-        /// Which one.
-        node: NodeId,
-    },
-    /// A node that was dispatched ended badly.
-    Failed {
-        /// Which one.
-        node: NodeId,
-    },
-    /// The run is to end: nothing more is started.
-    CancelRequested,
-}
-
-/// Something to be done, told by the scheduler.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
-pub enum Action {
-    /// Start this node.
-    Dispatch {
-        /// Which one.
-        node: NodeId,
-    },
-    /// The last consumer of this node's result has finally finished: drop the result.
-    Release {
-        /// Whose result.
-        node: NodeId,
-    },
-    /// This node will never run, because something upstream failed.
-    Skip {
-        /// Which one.
-        node: NodeId,
-    },
-    /// This node will never run, because the run was cancelled or stopped at a failure.
-    Cancel {
-        /// Which one.
-        node: NodeId,
-    },
-    /// Nothing runs, and nothing will: the last action of a run.
-    Settle,
-}
-
-/// An event that cannot have happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SchedulerError {
-    /// The event names a node that the graph does not have.
-    UnknownNode {
-        /// The node it names.
-        node: NodeId,
-        /// The number of nodes of the graph.
-        n_nodes: usize,
-    },
-    /// The state of the node does not allow the event.
-    IllegalTransition {
-        /// The node it names.
-        node: NodeId,
-        /// The state that the node is in, and stays in.
-        state: NodeState,
-        /// What was reported of it, as a word.
-        event: &'static str,
-    },
-}
-
-impl fmt::Display for SchedulerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownNode { node, n_nodes } => {
-                write!(f, "an event names node {node}, but the graph has {n_nodes} nodes")
-            }
-            Self::IllegalTransition { node, state, event } => {
-                let state = state.as_str();
-                write!(f, "node {node} was reported as {event}, but it is {state}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for SchedulerError {}
 
 /// A list scheduler for one run of a graph.
 ///
@@ -186,6 +89,10 @@ pub struct RunScheduler {
     inputs: Arc<Inputs>,
     kept: Arc<[bool]>,
     options: SchedulerOptions,
+    /// Which nodes need a grant, and have one; none where no node does.
+    grants: Option<(Arc<[bool]>, Vec<bool>)>,
+    /// Nodes that are ready and have the grant that they need.
+    n_granted: usize,
     states: Vec<NodeState>,
     /// Predecessors that have not finished.
     n_unmet: Vec<u32>,
@@ -323,11 +230,26 @@ impl RunScheduler {
             is_stopped: false,
             is_settled: false,
             n_unvalidated: 0,
+            grants: None,
+            n_granted: 0,
             graph,
             inputs,
             kept,
             options,
         }
+    }
+
+    /// Says which nodes need a grant before they are dispatched.
+    ///
+    /// # Panics
+    ///
+    /// When it is not said for each node.
+    #[must_use]
+    pub fn with_needs(mut self, needs: Arc<[bool]>) -> Self {
+        assert_eq!(needs.len(), self.states.len(), "it must be said for each node whether it needs a grant");
+        let granted = vec![false; needs.len()];
+        self.grants = Some((needs, granted));
+        self
     }
 
     /// Takes in what happened and appends what is to be done; the table is in the documentation of this module.
@@ -359,6 +281,8 @@ impl RunScheduler {
             }
             Event::Finished { node } => self.on_finished(node, actions),
             Event::Failed { node } => self.on_failed(node, actions),
+            Event::Granted { node } => self.on_granted(node),
+            Event::Declined { node } => self.on_declined(node),
             Event::CancelRequested => {
                 self.on_cancel_requested(actions);
                 Ok(())
@@ -378,6 +302,12 @@ impl RunScheduler {
     #[must_use]
     pub fn n_ready(&self) -> usize {
         self.ready.len()
+    }
+
+    /// The number of nodes that could be dispatched now and have the grant that they need.
+    #[must_use]
+    pub fn n_granted(&self) -> usize {
+        self.n_granted
     }
 
     /// The number of nodes that were dispatched and have not ended.
@@ -450,10 +380,49 @@ impl RunScheduler {
                 return;
             };
             let node = NodeId::new(id);
+            let grant =
+                self.grants.as_ref().map(|(needs, granted)| (needs[id as usize], granted[id as usize]));
+            match grant {
+                Some((true, false)) => {
+                    self.apply(node, Stimulus::Deferred);
+                    actions.push(Action::Ask { node });
+                    continue;
+                }
+                Some((true, true)) => self.n_granted -= 1,
+                Some((false, _)) | None => {}
+            }
             self.apply(node, Stimulus::Dispatched);
             self.n_running += 1;
             self.n_dispatched += 1;
             actions.push(Action::Dispatch { node });
+        }
+    }
+
+    fn on_granted(&mut self, node: NodeId) -> Result<(), SchedulerError> {
+        let state = self.known_state(node)?;
+        let granted = self.grants.as_mut().map(|(_, granted)| &mut granted[node.index()]);
+        match granted {
+            Some(granted) if state == NodeState::Delayed => {
+                *granted = true;
+                self.n_granted += 1;
+                self.apply(node, Stimulus::Unblocked);
+                self.ready.insert(node.get());
+                Ok(())
+            }
+            Some(_) | None => Err(SchedulerError::IllegalTransition { node, state, event: "granted" }),
+        }
+    }
+
+    fn on_declined(&mut self, node: NodeId) -> Result<(), SchedulerError> {
+        let state = self.known_state(node)?;
+        let granted = self.grants.as_mut().map(|(_, granted)| &mut granted[node.index()]);
+        match granted {
+            Some(granted) if *granted && state == NodeState::Ready => {
+                *granted = false;
+                self.n_granted -= 1;
+                Ok(())
+            }
+            Some(_) | None => Err(SchedulerError::IllegalTransition { node, state, event: "declined" }),
         }
     }
 
@@ -501,6 +470,7 @@ impl RunScheduler {
             return;
         }
         self.is_stopped = true;
+        self.n_granted = 0;
         while self.ready.pop_first().is_some() {}
         for node in self.graph.nodes() {
             let state = self.states[node.index()];
@@ -551,6 +521,12 @@ impl RunScheduler {
                 actions.push(Action::Release { node: input });
             }
         }
+    }
+
+    /// The state of a node that an event names, which may be none of the graph's.
+    fn known_state(&self, node: NodeId) -> Result<NodeState, SchedulerError> {
+        let n_nodes = self.states.len();
+        self.states.get(node.index()).copied().ok_or(SchedulerError::UnknownNode { node, n_nodes })
     }
 
     /// Applies what an executor reported, or refuses it.

@@ -38,6 +38,7 @@ fn check(scheduler: &mut RunScheduler, events: &[Event], expected: &[&str]) {
         .into_iter()
         .map(|action| match action {
             Action::Dispatch { node } => format!("dispatch {node}"),
+            Action::Ask { node } => format!("ask {node}"),
             Action::Release { node } => format!("release {node}"),
             Action::Skip { node } => format!("skip {node}"),
             Action::Cancel { node } => format!("cancel {node}"),
@@ -161,4 +162,62 @@ fn test_after_prefix_takes_over_a_run() {
     check(&mut scheduler, &[requested(2)], &["dispatch 2"]);
     check(&mut scheduler, &[finished(1), finished(2)], &["release 0"]);
     assert_eq!(scheduler.n_dispatched(), 3);
+}
+
+fn granted(id: u32) -> Event {
+    Event::Granted { node: NodeId::new(id) }
+}
+
+fn declined(id: u32) -> Event {
+    Event::Declined { node: NodeId::new(id) }
+}
+
+/// Three nodes without edges, of which the first two need a grant.
+fn needing() -> RunScheduler {
+    scheduler(3, &[], &[], FailurePolicy::Stop).with_needs(Arc::new([true, true, false]))
+}
+
+#[test]
+fn test_a_node_that_needs_a_grant_is_asked_for_and_others_go_on() {
+    let mut scheduler = needing();
+    check(&mut scheduler, &[requested(1)], &["ask 0"]);
+    assert_eq!(scheduler.state(NodeId::new(0)), NodeState::Delayed);
+    check(&mut scheduler, &[requested(2)], &["ask 1", "dispatch 2"]);
+    check(&mut scheduler, &[requested(1)], &[]);
+    check(&mut scheduler, &[granted(1), granted(0)], &[]);
+    assert_eq!(scheduler.n_granted(), 2);
+    check(&mut scheduler, &[requested(2)], &["dispatch 0", "dispatch 1"]);
+    check(
+        &mut scheduler,
+        &[finished(1), finished(2), finished(0)],
+        &["release 1", "release 2", "release 0", "settle"],
+    );
+}
+
+#[test]
+fn test_a_grant_that_is_declined_is_asked_for_again() {
+    let mut scheduler = needing();
+    check(&mut scheduler, &[requested(1), granted(0), declined(0)], &["ask 0"]);
+    assert_eq!(scheduler.n_granted(), 0);
+    check(&mut scheduler, &[requested(1)], &["ask 0"]);
+    check(&mut scheduler, &[granted(0), requested(1)], &["dispatch 0"]);
+}
+
+#[test]
+fn test_who_waits_for_a_grant_is_cancelled_with_the_run() {
+    let mut scheduler = needing();
+    check(&mut scheduler, &[requested(2), granted(1)], &["ask 0", "ask 1"]);
+    check(&mut scheduler, &[Event::CancelRequested], &["cancel 0", "cancel 1", "cancel 2", "settle"]);
+    assert_eq!(scheduler.n_granted(), 0);
+}
+
+#[test]
+fn test_grants_that_nobody_asked_for_are_refused() {
+    let mut scheduler = needing();
+    for (event, state) in [(granted(0), "ready"), (declined(0), "ready"), (granted(2), "ready")] {
+        let refused = scheduler.advance(0, &[event], &mut Vec::new()).unwrap_err();
+        assert!(refused.to_string().contains(state), "{refused}");
+    }
+    let unknown = scheduler.advance(0, &[granted(9)], &mut Vec::new());
+    assert_eq!(unknown, Err(SchedulerError::UnknownNode { node: NodeId::new(9), n_nodes: 3 }));
 }

@@ -1,6 +1,7 @@
 //! The invariants of the scheduler, restated.
 
 use super::RunScheduler;
+use crate::graph::NodeId;
 use crate::sched::NodeState;
 
 /// Up to this many nodes, the invariants are checked after each call in debug builds.
@@ -43,8 +44,13 @@ impl RunScheduler {
             "consumers that may still need a result are counted"
         );
 
+        let needs_grant = |node: NodeId| self.grants.as_ref().is_some_and(|(needs, _)| needs[node.index()]);
+        let has_grant = |node: NodeId| self.grants.as_ref().is_some_and(|(_, granted)| granted[node.index()]);
+        let mut n_granted = 0;
         for node in self.graph.nodes() {
             let state = self.state(node);
+            assert!(needs_grant(node) || !has_grant(node), "node {node} has a grant only if it needs one");
+            n_granted += usize::from(state == NodeState::Ready && has_grant(node));
             let n_unmet = n_unmet[node.index()];
             assert_eq!(
                 self.ready.contains(node.get()),
@@ -57,9 +63,14 @@ impl RunScheduler {
                     assert_eq!(n_unmet, 0, "node {node} waits for nothing when it is {state:?}");
                 }
                 NodeState::Skipped => assert!(n_unmet > 0, "node {node} was skipped for a reason"),
-                NodeState::Delayed | NodeState::Cancelling => {
-                    panic!("a run delays nothing and lets what runs end, but node {node} is {state:?}")
+                NodeState::Delayed => {
+                    assert_eq!(n_unmet, 0, "node {node} waits for its grant alone");
+                    assert!(
+                        needs_grant(node) && !has_grant(node),
+                        "node {node} waits for a grant that it needs"
+                    );
                 }
+                NodeState::Cancelling => panic!("a run lets what runs end, but node {node} is {state:?}"),
                 NodeState::Cancelled => {
                     assert!(self.is_stopped, "nodes are cancelled when the run is stopped");
                 }
@@ -67,14 +78,16 @@ impl RunScheduler {
         }
 
         let n_in = |state: NodeState| n_by_state[state as usize];
-        let n_open = n_in(NodeState::Waiting) + n_in(NodeState::Ready);
+        let n_open = n_in(NodeState::Waiting) + n_in(NodeState::Ready) + n_in(NodeState::Delayed);
+        assert_eq!(self.n_granted, n_granted, "the ready that have their grant are counted");
         assert_eq!(self.ready.len(), n_in(NodeState::Ready), "the ready are counted");
         assert_eq!(self.n_running, n_in(NodeState::Running), "the running are counted");
         assert_eq!(self.n_finished, n_in(NodeState::Finished), "the finished are counted");
         assert_eq!(self.n_left, n_open + self.n_running, "what is left is counted");
         assert!(!self.is_stopped || n_open == 0, "nothing waits when the run is stopped");
         assert!(
-            n_in(NodeState::Waiting) == 0 || n_in(NodeState::Ready) + self.n_running > 0,
+            n_in(NodeState::Waiting) == 0
+                || n_in(NodeState::Ready) + n_in(NodeState::Delayed) + self.n_running > 0,
             "something moves as long as something waits"
         );
         assert!(!self.is_settled || self.n_left == 0, "a settled run is over");
