@@ -1,6 +1,7 @@
 """The scheduler of arrays beside graphlib, and beside the same decisions in plain Python, on the same graphs."""
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -282,7 +283,9 @@ def memory_in_a_process(whose: str, is_timed: bool) -> dict[str, int]:
     code = f"from benches.bench_scheduler import print_memory; print_memory({whose!r}, {is_timed})"
     root = Path(__file__).parent.parent
     command = [sys.executable, "-c", code]
-    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    # Large blocks go back to the system when they are freed: else what is made later takes their place unseen.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    answer = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True).stdout
     graph, scheduler, first = map(int, answer.split())
     return {"graph": graph, "scheduler": scheduler, "first": first}
 
