@@ -25,7 +25,7 @@ MEASURED: list[Measured] = []
 
 
 class Seconds(float):
-    """What a baseline returns that is no code to be timed but a bound."""
+    """What a baseline returns that is no code to be timed but a bound, or that took its own time."""
 
 
 class Comparison:
@@ -34,6 +34,11 @@ class Comparison:
     def __init__(self, benchmark: Any) -> None:
         self._benchmark = benchmark
         benchmark.extra_info.update(figures=[], **machine())
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether times are wanted, and not only that the answers are checked: then smaller data will do."""
+        return not self._benchmark.disabled
 
     def __call__(
         self,

@@ -155,6 +155,23 @@ def _graph_peers() -> list[Figure]:
     ]
 
 
+def _schedulers() -> list[Figure]:
+    group = "`ExecutionScheduler`: 1,000,000 nodes, 3,000,000 edges; `take(1024)` and `complete` until all are done"
+    resources = "3 resources and priorities"
+    return [
+        Figure("scheduler-ready-set", "the ready set alone", group, 40, 90, "speedup"),
+        Figure("scheduler-ready-set-ns", "the ready set alone, ours per node", group, None, None, "nanoseconds"),
+        Figure("scheduler-resources", resources, group, 15, 40, "speedup"),
+        Figure("scheduler-resources-ns", f"{resources}, ours per node", group, 500, 200, "nanoseconds"),
+        Figure("scheduler-one-by-one", "`take(1)` one by one, 100,000 nodes", group, None, None, "speedup"),
+        Figure("scheduler-construction", f"making it, {resources}", group, None, None, "speedup"),
+        Figure("scheduler-construction-ns", f"making it, {resources}, ours per node", group, None, None, "nanoseconds"),
+        Figure("scheduler-memory-scheduler", f"memory beside the graph, {resources}", group, 200, 64, "bytes"),
+        Figure("scheduler-memory-graph", "memory of the graph", group, None, None, "bytes"),
+        Figure("scheduler-simulate", f"`simulate`, {resources}", group, None, None, "speedup"),
+    ]
+
+
 def _crossings() -> list[Figure]:
     group = "The price of a crossing"
     return [
@@ -186,6 +203,29 @@ def _resources() -> list[Figure]:
     ]
 
 
+def _queues() -> list[Figure]:
+    batch = "Queue: 1,000,000 int keys in, then out in batches of 1,024, per entry; entries forgotten when taken"
+    hold = "Queue: 100,000 entries, one out and one in at a time, per pair; entries forgotten when taken"
+    threads = "Queue: 4 producers and 4 consumers, one entry at a time, per entry"
+    keyed = "Queue: 100,000 keys, a change of priority for each, all out, per key"
+    return [
+        Figure("queue-batch-heapq", "heapq of tuples", batch, 12, 25, "speedup"),
+        Figure("queue-batch-pure", "heapq and dict, keyed, frozen", batch, None, None, "speedup"),
+        Figure("queue-batch-tracked", "heapq of tuples; ours tracked, and `done_many`", batch, None, None, "speedup"),
+        Figure("queue-hold-queue", "queue.PriorityQueue", hold, 6, 11, "speedup"),
+        Figure("queue-hold-asyncio", "asyncio.PriorityQueue, without waiting", hold, None, None, "speedup"),
+        Figure("queue-hold-heapq", "heapq of tuples", hold, None, None, "speedup"),
+        Figure("queue-hold-sorted", "sortedcontainers.SortedList of tuples", hold, None, None, "speedup"),
+        Figure("queue-hold-pure", "heapq and dict, keyed, frozen", hold, None, None, "speedup"),
+        Figure("queue-hold-tracked", "queue.PriorityQueue; ours tracked, and `done`", hold, None, None, "speedup"),
+        Figure("queue-threads", "queue.PriorityQueue, unbounded", threads, 10, 40, "speedup"),
+        Figure("queue-threads-bounded", "queue.PriorityQueue, at most 1,000 entries", threads, None, None, "speedup"),
+        Figure("queue-keyed-pure", "heapq and dict, keyed, frozen", keyed, None, None, "speedup"),
+        Figure("queue-keyed-sorted", "sortedcontainers.SortedDict, and a dict", keyed, None, None, "speedup"),
+        Figure("queue-memory", "memory of an int entry that waits", "Queue: memory", None, None, "bytes"),
+    ]
+
+
 _ALL = [
     *_serial(),
     *_small_workflow(),
@@ -195,10 +235,12 @@ _ALL = [
     *_once(),
     *_graphs(),
     *_graph_peers(),
+    *_schedulers(),
     Figure(
         "import", "`import makespan` over a bare interpreter; numpy is not imported", "Import", 30, None, "difference"
     ),
     *_crossings(),
+    *_queues(),
     *_resources(),
     *_peers(),
 ]

@@ -64,6 +64,7 @@ def layered(name: str, n_layers: int, width: int) -> Instance:
     return _instance(name, n_layers * width, (targets // width - 1) * width + drawn, targets)
 
 
+@cache
 def layered_100k() -> Instance:
     """Make 100 layers of 1,000 nodes, each with 3 parents drawn from the layer before."""
     return layered("layered_100k", N_LAYERS, LAYER_WIDTH)

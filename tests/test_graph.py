@@ -63,8 +63,8 @@ def test_repeated_edges_count_once() -> None:
 @pytest.mark.parametrize(
     ("n_nodes", "source", "target", "message"),
     [
-        (3, [0, -1], [1, 2], "edge 1 is -1; expected node ids from 0 to 2"),
-        (3, [0, 1, 1], [1, 2, 3], "edge 2 is 3; expected node ids from 0 to 2"),
+        (3, [0, -1], [1, 2], "edge 1 is -1; expected a node id from 0 to 2"),
+        (3, [0, 1, 1], [1, 2, 3], "edge 2 is 3; expected a node id from 0 to 2"),
         (3, np.array([2**63], dtype=np.uint64), [1], f"source[0] is {2**63}"),
         (0, [0], [0], "edge 0 is 0; expected"),
         (3, [0, 1], [1], "target"),
@@ -149,8 +149,8 @@ def test_rank_of_a_diamond() -> None:
         ([0, 2, 1], [1], "offsets[2] is 1; expected offsets that ascend from 0"),
         ([0, -1], [], "offsets[1] is -1"),
         ([0, 1], [], "targets is 0; expected length 1"),
-        ([0, 1, 1], [2], "edge 0 is 2; expected node ids from 0 to 1"),
-        ([0, 1, 1], [-1], "edge 0 is -1; expected node ids from 0 to 1"),
+        ([0, 1, 1], [2], "edge 0 is 2; expected a node id from 0 to 1"),
+        ([0, 1, 1], [-1], "edge 0 is -1; expected a node id from 0 to 1"),
         ([0.0, 1.0], [0], "offsets is 'float64, shape (2,)'; expected integers, shape (n_nodes + 1,)"),
         ([0, 1], [[0]], "targets is 'int64, shape (1, 1)'; expected integers, shape (n_edges,)"),
     ],
@@ -185,8 +185,8 @@ def test_node_that_is_none_is_refused_by_name(question: str, node: Any) -> None:
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([0, 3], "nodes[1] is 3; expected node ids from 0 to 2"),
-        ([-1], "nodes[0] is -1; expected node ids from 0 to 2"),
+        ([0, 3], "nodes[1] is 3; expected a node id from 0 to 2"),
+        ([-1], "nodes[0] is -1; expected a node id from 0 to 2"),
         ([1, 2, 1], "nodes[2] is 1; expected different nodes"),
         ([True, False, True], "nodes is 'bool, shape (3,)'; expected integers"),
         ([0.0], "nodes is 'float64, shape (1,)'; expected integers"),

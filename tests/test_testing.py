@@ -1,6 +1,8 @@
-"""What "the same result" means."""
+"""What "the same result" means, and what `makespan.testing` brings."""
 
 import math
+import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from makespan import testing
 from makespan.testing import assert_same, first_difference
 
 Pair = namedtuple("Pair", "left right")
@@ -107,3 +110,14 @@ def test_difference_is_told_whatever_repr_does() -> None:
     assert "<Silent instance at" in str(first_difference(Silent(), 3))
     # An integer this long has no decimal text by default.
     assert first_difference(10**5000, 3) == "result is <repr raises ValueError> (int), expected 3 (int)"
+
+
+def test_import_brings_no_numpy_before_it_is_needed() -> None:
+    code = (
+        "import sys, makespan.testing as t; print('numpy' in sys.modules, t.simulate.__name__, 'numpy' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout == "False simulate True\n"
+    assert set(testing.__all__) <= set(dir(testing))
+    with pytest.raises(AttributeError, match="no attribute 'simulated'"):
+        testing.simulated  # type: ignore[attr-defined]  # noqa: B018

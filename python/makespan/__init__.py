@@ -49,7 +49,15 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
-    from makespan.scheduling import DependencyGraph, ExecutionScheduler
+    from makespan.scheduling import (
+        DeadEntry,
+        DependencyGraph,
+        ExecutionQueue,
+        ExecutionScheduler,
+        Priority,
+        QueueHealth,
+        QueueStatistics,
+    )
 
 __all__ = [
     "BUILD_PROFILE",
@@ -61,10 +69,12 @@ __all__ = [
     "ConfigurationError",
     "CriticalPath",
     "CycleError",
+    "DeadEntry",
     "DependencyGraph",
     "DuplicateKeyError",
     "EmptyQueueError",
     "ExecutionException",
+    "ExecutionQueue",
     "ExecutionScheduler",
     "Failed",
     "ForeignHandleError",
@@ -76,9 +86,12 @@ __all__ = [
     "OptimizedSequentialStrategy",
     "PoolUsage",
     "PreparedWorkflow",
+    "Priority",
     "Progress",
     "QueueError",
     "QueueFullError",
+    "QueueHealth",
+    "QueueStatistics",
     "Rate",
     "ResourceError",
     "ResourceManager",
@@ -116,8 +129,13 @@ __version__ = VERSION
 
 # What needs numpy is loaded when it is first asked for.
 _LOADED_LATE = {
+    "DeadEntry": "makespan.scheduling",
     "DependencyGraph": "makespan.scheduling",
     "ExecutionScheduler": "makespan.scheduling",
+    "ExecutionQueue": "makespan.scheduling",
+    "Priority": "makespan.scheduling",
+    "QueueHealth": "makespan.scheduling",
+    "QueueStatistics": "makespan.scheduling",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

@@ -1,8 +1,20 @@
 """The native part, as Python sees it. What each name means stands beside its definition in `rust/py/src`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Protocol, Self, TypeAlias, TypeVar, final
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NoReturn,
+    Protocol,
+    Self,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    final,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +32,7 @@ __all__ = [
     "Prepared",
     "Program",
     "Progress",
+    "Queue",
     "Record",
     "Resources",
     "Step",
@@ -37,6 +50,11 @@ _R = TypeVar("_R")
 
 _Names: TypeAlias = tuple[list[str], list[str]]
 """Effects that are read, effects that are written."""
+
+_Priority: TypeAlias = SupportsFloat | Literal["low", "normal", "high", "urgent", "critical"]
+
+_QueueEntry: TypeAlias = tuple[Any, str, float, int | None, int, int, str | None]
+"""Key, state, priority, deadline and arrival in nanoseconds of the queue's time, attempts, reason."""
 
 class _Arity(Protocol):
     @property
@@ -210,6 +228,70 @@ class Prepared:
     def workers(self) -> int: ...
     def run(self, *args: Any, **kwargs: Any) -> Any: ...
     def order(self) -> list[int]: ...
+
+@disjoint_base
+class Queue:
+    def __new__(
+        cls,
+        *,
+        by_deadline: bool,
+        ageing: float,
+        tracked: bool,
+        retries: int,
+        retry_delay_ns: int,
+        retry_delay_ns_max: int,
+        size_max: int | None,
+        when_full: str,
+        clock: Callable[[], float] | None,
+        start_ns: int,
+    ) -> Self: ...
+    @property
+    def closed(self) -> bool: ...
+    def push(
+        self,
+        key: Hashable,
+        priority: _Priority | None = None,
+        deadline: float | None = None,
+        delay: float | None = None,
+    ) -> bool: ...
+    def pop(self) -> Any: ...
+    def put(
+        self,
+        key: Hashable,
+        priority: _Priority | None = None,
+        deadline: float | None = None,
+        delay: float | None = None,
+        timeout: float | None = None,
+    ) -> bool: ...
+    def get(self, timeout: float | None = None) -> Any: ...
+    def pop_many(self, n: SupportsIndex) -> NDArray[np.int64] | list[Any]: ...
+    def peek(self) -> Any: ...
+    def update(self, key: Hashable, priority: _Priority) -> None: ...
+    def remove(self, key: Hashable) -> None: ...
+    def done(self, key: Hashable) -> None: ...
+    def failed(self, key: Hashable, reason: object = None) -> bool: ...
+    def revive(self, key: Hashable) -> None: ...
+    def clear(self) -> None: ...
+    def close(self) -> None: ...
+    def state(self, key: Hashable) -> Literal["waiting", "delayed", "in work", "dead"] | None: ...
+    def __contains__(self, key: Hashable, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def _push_ints(
+        self, keys: NDArray[np.int64], priorities: NDArray[np.float64], deadlines: NDArray[np.float64] | None
+    ) -> None: ...
+    def _push_objects(
+        self, keys: list[Any], priorities: NDArray[np.float64], deadlines: NDArray[np.float64] | None
+    ) -> None: ...
+    def _ints_done(self, keys: NDArray[np.int64]) -> None: ...
+    def _keys(self, state: str) -> list[Any]: ...
+    def _counts(self) -> tuple[list[int], int, int, int, float | None]: ...
+    def _waits(self, shares: list[float]) -> tuple[int, list[float], float]: ...
+    def _n_ready(self, takers: bool) -> int: ...
+    def _due_in(self) -> float | None: ...
+    def _hang_bell(self, takers: bool) -> bool: ...
+    def _export(self) -> tuple[int, list[_QueueEntry], tuple[int, int, int]]: ...
+    def _load(self, entries: list[_QueueEntry], totals: tuple[int, int, int]) -> None: ...
+    def _after_fork(self) -> None: ...
 
 @final
 class Record:

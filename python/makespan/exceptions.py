@@ -514,7 +514,9 @@ class DuplicateKeyError(QueueError, ValueError):
         super().__init__(key, state)
 
     def __str__(self) -> str:
-        return f"key {_shortened(self.key)} is in the queue already ({self.state}); change it with update"
+        remedy = {"in work": "end it with done or failed", "dead": "revive or remove it"}
+        change = remedy.get(self.state, "change it with update")
+        return f"key {_shortened(self.key)} is in the queue already ({self.state}); {change}"
 
 
 class UnknownKeyError(QueueError, LookupError):

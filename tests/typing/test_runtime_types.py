@@ -8,12 +8,13 @@ import __future__
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import FunctionType
 from typing import Any, Literal, NamedTuple, NoReturn, Self, get_args, get_type_hints
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from conformance import conforms
 from makespan import NotComputedYet, _core
@@ -128,9 +129,85 @@ def unlimited() -> _core.Resources:
     return _core.Resources(ageing_milli=0, clock=lambda: 0.0)
 
 
+def new_queue(*keys: Hashable, **options: Any) -> _core.Queue:
+    """Make a queue; the bells of those below the public class are never hung up."""
+    queue = _core.Queue(
+        **{
+            "by_deadline": False,
+            "ageing": 0.0,
+            "tracked": True,
+            "retries": 0,
+            "retry_delay_ns": 0,
+            "retry_delay_ns_max": 0,
+            "size_max": None,
+            "when_full": "refuse",
+            "clock": None,
+            "start_ns": 0,
+            **options,
+        }
+    )
+    for key in keys:
+        queue.push(key)
+    return queue
+
+
+def working_queue(key: Hashable) -> _core.Queue:
+    queue = new_queue(key)
+    queue.pop()
+    return queue
+
+
+def dead_queue(key: Hashable) -> _core.Queue:
+    queue = working_queue(key)
+    queue.failed(key, "reason")
+    return queue
+
+
 SAMPLE = Sample()
 RESOURCES = new_resources()
 GRAPH = _core.Graph.from_edges(3, np.array([0, 1]), np.array([1, 2]))
+
+
+class Columns(NamedTuple):
+    priorities: NDArray[np.float64] | None = None
+    demands: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+    durations_ns: NDArray[np.uint64] | None = None
+
+
+class SharedOptions(NamedTuple):
+    capacities: list[int]
+    group_limits: list[int]
+    speeds: list[float] | None = None
+    stops_on_failure: bool = False
+    n_retries: int = 0
+    retry_delay_ns: int = 0
+    retry_delay_max_ns: int = 0
+
+
+def new_scheduler(n_started: int = 0) -> _core.ListScheduler:
+    """Make a scheduler of a chain of three, which is known to take a second each, and start some."""
+    columns = Columns(demands=np.ones((3, 1), dtype=np.int64), durations_ns=np.full(3, 10**9, dtype=np.uint64))
+    scheduler = _core.ListScheduler(GRAPH, columns, SharedOptions([1], [1]), lambda: 1.5)
+    scheduler.take(n_started)
+    return scheduler
+
+
+def scheduler_with_reservation() -> _core.ListScheduler:
+    scheduler = new_scheduler(1)
+    columns = Columns(demands=np.ones((1, 1), dtype=np.int64), durations_ns=np.ones(1, dtype=np.uint64))
+    scheduler.add(1, NONE, NONE, columns)
+    scheduler.take(1)
+    return scheduler
+
+
+def scheduler_with_delay() -> _core.ListScheduler:
+    scheduler = new_scheduler()
+    scheduler.set_not_before(FIRST, np.array([10**12], dtype=np.uint64))
+    return scheduler
+
+
+FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
 
 CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
@@ -213,6 +290,36 @@ CALLS: dict[str, Callable[[], object]] = {
     "Resources._tickets": lambda: held_tickets(RESOURCES),
     "Resources._counts": lambda: RESOURCES._counts(),
     "Resources._restart": lambda: unlimited()._restart(),
+    "Queue.__new__": new_queue,
+    "Queue.closed": lambda: new_queue().closed,
+    "Queue.push": lambda: new_queue().push("a", "high", 1.0, 0.5),
+    "Queue.pop": lambda: new_queue("a").pop(),
+    "Queue.put": lambda: new_queue().put("a", 1, None, None, 0.5),
+    "Queue.get": lambda: new_queue("a").get(0.5),
+    "Queue.pop_many": lambda: new_queue("a").pop_many(1),
+    "Queue.peek": lambda: new_queue("a").peek(),
+    "Queue.update": lambda: new_queue("a").update("a", 2.5),
+    "Queue.remove": lambda: new_queue("a").remove("a"),
+    "Queue.done": lambda: working_queue("a").done("a"),
+    "Queue.failed": lambda: working_queue("a").failed("a"),
+    "Queue.revive": lambda: dead_queue("a").revive("a"),
+    "Queue.clear": lambda: new_queue("a").clear(),
+    "Queue.close": lambda: new_queue().close(),
+    "Queue.state": lambda: new_queue("a").state("a"),
+    "Queue.__contains__": lambda: new_queue("a").__contains__("a"),
+    "Queue.__len__": lambda: new_queue("a").__len__(),
+    "Queue._push_ints": lambda: new_queue()._push_ints(np.array([1]), np.array([0.5]), None),
+    "Queue._push_objects": lambda: new_queue()._push_objects(["a"], np.array([0.5]), np.array([0.5])),
+    "Queue._ints_done": lambda: working_queue(1)._ints_done(np.array([1])),
+    "Queue._keys": lambda: new_queue("a")._keys("waiting"),
+    "Queue._counts": lambda: new_queue("a")._counts(),
+    "Queue._waits": lambda: new_queue("a")._waits([0.5, 0.9, 0.99]),
+    "Queue._n_ready": lambda: new_queue("a")._n_ready(True),
+    "Queue._due_in": lambda: new_queue("a")._due_in(),
+    "Queue._hang_bell": lambda: new_queue()._hang_bell(True),
+    "Queue._export": lambda: dead_queue("a")._export(),
+    "Queue._load": lambda: new_queue()._load(dead_queue("a")._export()[1], (0, 1, 0)),
+    "Queue._after_fork": lambda: new_queue()._after_fork(),
     "Graph.from_edges": lambda: GRAPH,
     "Graph.n_nodes": lambda: GRAPH.n_nodes,
     "Graph.n_edges": lambda: GRAPH.n_edges,
@@ -232,6 +339,35 @@ CALLS: dict[str, Callable[[], object]] = {
     "Graph.__eq__": lambda: GRAPH.__eq__(GRAPH.transitive_reduction()),
     "Graph.__hash__": lambda: hash(GRAPH),
     "Graph.critical_path": lambda: GRAPH.critical_path(np.array([1, 2, 3], dtype=np.uint64)),
+    "ListScheduler.__new__": new_scheduler,
+    "ListScheduler.n_nodes": lambda: new_scheduler().n_nodes,
+    "ListScheduler.n_left": lambda: new_scheduler().n_left,
+    "ListScheduler.is_stopped": lambda: new_scheduler().is_stopped,
+    "ListScheduler.last_ns": lambda: new_scheduler(1).last_ns,
+    "ListScheduler.next_time_ns": lambda: scheduler_with_delay().next_time_ns,
+    "ListScheduler.reservation_ns": lambda: scheduler_with_reservation().reservation_ns,
+    "ListScheduler.memory_bytes": lambda: new_scheduler().memory_bytes,
+    "ListScheduler.now_ns": lambda: new_scheduler().now_ns(),
+    "ListScheduler.take": lambda: new_scheduler().take(1),
+    "ListScheduler.complete": lambda: new_scheduler(1).complete(FIRST),
+    "ListScheduler.fail": lambda: new_scheduler(1).fail(FIRST),
+    "ListScheduler.retry": lambda: new_scheduler(1).retry(FIRST, 10),
+    "ListScheduler.cancel": lambda: new_scheduler(1).cancel(FIRST),
+    "ListScheduler.add": lambda: new_scheduler().add(
+        1, FIRST, np.array([3]), Columns(durations_ns=np.ones(1, dtype=np.uint64))
+    ),
+    "ListScheduler.set_priority": lambda: new_scheduler().set_priority(FIRST, np.ones(1)),
+    "ListScheduler.set_not_before": lambda: new_scheduler().set_not_before(FIRST, np.ones(1, dtype=np.uint64)),
+    "ListScheduler.set_capacity": lambda: new_scheduler().set_capacity(0, 2),
+    "ListScheduler.set_group_limit": lambda: new_scheduler().set_group_limit(0, 2),
+    "ListScheduler.explain": lambda: new_scheduler().explain(1),
+    "ListScheduler.counts": lambda: new_scheduler().counts(),
+    "ListScheduler.pools": lambda: new_scheduler().pools(),
+    "ListScheduler.workers_of": lambda: new_scheduler().workers_of(FIRST),
+    "ListScheduler.columns": lambda: new_scheduler().columns(),
+    "ListScheduler.simulate": lambda: new_scheduler().simulate(
+        np.ones(3, dtype=np.uint64), 0.0, 0, [(5, [2])], [(7, 0, 2)]
+    ),
 }
 
 

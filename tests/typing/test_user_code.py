@@ -68,7 +68,7 @@ def test_values_are_of_the_types_that_checkers_infer(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(typing, "assert_type", check)
     user_code = runpy.run_path(str(USER_CODE))
-    for name in ("correct", "correct_builder", "correct_engine"):
+    for name in ("correct", "correct_builder", "correct_engine", "correct_arrays"):
         user_code[name]()
     asyncio.run(user_code["correct_in_a_loop"]())
     assert n_checked > 30

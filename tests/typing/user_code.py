@@ -7,8 +7,13 @@ nothing to ignore. What is correct is run as well; the mistakes are only read.
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar, assert_type
 
+import numpy as np
+from numpy.typing import NDArray
+
 import makespan as ms
 from makespan.abc import RunOptions
+from makespan.scheduling import Explanation, SchedulerLog
+from makespan.testing import Simulation, simulate
 
 T = TypeVar("T")
 
@@ -167,6 +172,44 @@ def correct_engine() -> None:
         assert_type(error.failures[0].path, str)
 
 
+def correct_arrays() -> None:
+    """The scheduling without workflows: whole arrays in and out."""
+    graph = ms.DependencyGraph.from_edges(3, [0, 1], np.array([1, 2]))
+    assert_type(graph, ms.DependencyGraph)
+    assert_type(graph.levels(), NDArray[np.int64])
+    scheduler = ms.ExecutionScheduler(
+        graph,
+        priorities=[3.0, 2.0, 1.0],
+        demands=[[1], [1], [1]],
+        capacities=[2],
+        on_failure="stop",
+        retries=1,
+        clock=lambda: 1.0,
+        record=True,
+    )
+    nodes = scheduler.take(64)
+    assert_type(nodes, NDArray[np.int64])
+    assert_type(scheduler.fail(nodes, retry_after=0.5), NDArray[np.int64])
+    assert_type(scheduler.next_time, float | None)
+    assert_type(scheduler.reservation, tuple[int, float] | None)
+    assert_type(scheduler.add(1, source=[0], target=[3]), NDArray[np.int64])
+    scheduler.set_priority(nodes, 2)
+    scheduler.delay(0, 1.5)
+    assert_type(scheduler.cancel(2), NDArray[np.int64])
+    assert_type(scheduler.counts(), dict[str, int])
+    assert_type(scheduler.usage(), tuple[NDArray[np.int64], NDArray[np.int64]])
+    assert_type(scheduler.explain(1), Explanation)
+    assert_type(scheduler.state().priority, NDArray[np.float64])
+    assert_type(scheduler.log, SchedulerLog)
+    assert_type([entry.method for entry in scheduler.log], list[str])
+    assert_type(scheduler.replay(SchedulerLog.from_json(scheduler.log.to_json())), ms.ExecutionScheduler)
+    simulation = simulate(graph, [1.0, 2.0, 3.0], policy="longest", retries=1)
+    assert_type(simulation, Simulation)
+    assert_type(simulation.start, NDArray[np.float64])
+    assert_type(simulation.makespan, float)
+    assert_type(simulate(graph, np.ones(3), policy=[1.0, 2.0, 3.0]).is_complete, bool)
+
+
 async def correct_in_a_loop() -> None:
     """The same inside an event loop."""
     assert_type(await index.arun(["a b"]), ms.RunResult[int])
@@ -219,6 +262,18 @@ def mistakes() -> None:
     engine.run(fetch, "a")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     engine.prepare(fetch)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     engine.run(index, []).value.upper()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    graph = ms.DependencyGraph.from_edges(3, None, [1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    scheduler = ms.ExecutionScheduler(graph, on_failure="panic")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ms.ExecutionScheduler(graph, [1.0])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ms.ExecutionScheduler([(0, 1)])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ms.ExecutionScheduler(graph, clock=lambda: "noon")  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
+    scheduler.take("all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    scheduler.take(1).append(2)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    scheduler.complete(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    scheduler.fail([0], 1.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    scheduler.is_done = True  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    simulate(graph, [1.0], policy=len)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def mistakes_in_a_loop() -> None:

@@ -12,7 +12,7 @@ from makespan.exceptions import ValidationError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["count", "ids_of", "ns_of", "times_ns_of", "vector"]
+__all__ = ["array_of", "count", "ids_of", "ns_of", "times_ns_of", "vector"]
 
 T = TypeVar("T", np.int64, np.float64)
 
@@ -23,6 +23,8 @@ _INT64_MAX = np.iinfo(np.int64).max
 
 def count(value: Any, argument: str) -> int:
     """Return a whole number that is not negative."""
+    if isinstance(value, bool):
+        raise ValidationError(argument, value, "a whole number")
     try:
         number = operator.index(value)
     except TypeError:
@@ -32,9 +34,17 @@ def count(value: Any, argument: str) -> int:
     return number
 
 
+def array_of(values: ArrayLike, argument: str) -> NDArray[Any]:
+    """Return an array of any type and shape."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValidationError(argument, values, "rows of equal length") from None
+
+
 def vector(values: ArrayLike, argument: str, kind: type[T], n: int | None = None) -> NDArray[T]:
     """Return a one-dimensional array of a type, if nothing is lost by it; of ``n`` entries where that is said."""
-    array = np.asarray(values)
+    array = array_of(values, argument)
     shape = "(n,)" if n is None else f"({n},)"
     is_whole = np.issubdtype(kind, np.integer)
     wanted = "whole numbers" if is_whole else "numbers"
@@ -52,7 +62,7 @@ def ids_of(nodes: ArrayLike, argument: str = "nodes") -> NDArray[np.int64]:
     """Return ids as an array; one id is an array of one."""
     if type(nodes) is np.ndarray and nodes.dtype == np.int64 and nodes.ndim == 1:
         return nodes
-    array = np.asarray(nodes)
+    array = array_of(nodes, argument)
     return vector(array.reshape(1) if array.ndim == 0 else array, argument, np.int64)
 
 

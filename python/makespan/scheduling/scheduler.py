@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import operator
+import math
 import threading
 from typing import TYPE_CHECKING, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 from makespan import _core
-from makespan.exceptions import ConfigurationError, SchedulerError, ValidationError
-from makespan.scheduling.arrays import count, ids_of, ns_of, times_ns_of, vector
+from makespan.exceptions import ConfigurationError, ExecutionException, ValidationError
+from makespan.scheduling.arrays import array_of, count, ids_of, ns_of, times_ns_of, vector
 from makespan.scheduling.graph import DependencyGraph
-from makespan.scheduling.scheduler_log import Columns, ReplayClock, SchedulerLog, plain
+from makespan.scheduling.scheduler_log import Columns, LogEntry, ReplayClock, SchedulerLog, plain
 from makespan.scheduling.scheduler_state import STATE_NAMES, Explanation, SchedulerState
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class ExecutionScheduler:
     ------
     ValidationError
         An argument has the wrong shape or a value that cannot be meant.
+    ConfigurationError
+        ``on_failure`` is unknown, or ``clock`` is no function.
     UnsatisfiableError
         A node needs more of a resource than there is.
 
@@ -131,8 +133,8 @@ class ExecutionScheduler:
             raise ValidationError("graph", graph, "a DependencyGraph")
         if on_failure not in ("continue", "stop"):
             raise ConfigurationError("on_failure", on_failure, "'continue' or 'stop'")
-        if isinstance(retries, bool) or not 0 <= count(retries, "retries") <= _N_RETRIES_MAX:
-            raise ConfigurationError("retries", retries, f"a whole number from 0 to {_N_RETRIES_MAX}")
+        if count(retries, "retries") > _N_RETRIES_MAX:
+            raise ValidationError("retries", retries, f"a whole number from 0 to {_N_RETRIES_MAX}")
         if clock is not None and not callable(clock):
             raise ConfigurationError("clock", clock, "a function that returns seconds")
         if demands is not None and capacities is None:
@@ -154,6 +156,7 @@ class ExecutionScheduler:
         self._made_of = (graph._graph, columns, options)
         self._scheduler = _core.ListScheduler(*self._made_of, clock)
         self._log: SchedulerLog | None = SchedulerLog() if record else None
+        # Held where the clock is read as well, so that the time that is noted is that of the call.
         self._recording = threading.Lock()
 
     # --- what runs ------------------------------------------------------------------------------
@@ -470,14 +473,19 @@ class ExecutionScheduler:
         >>> scheduler.take(2)
         array([0, 1])
         """
-        self._call(_core.ListScheduler.set_group_limit, count(group, "group"), count(limit, "limit"))
+        index = count(group, "group")
+        n_groups = len(self._scheduler.pools()[0]) - self._n_resources
+        if index >= n_groups:
+            raise ValidationError("group", index, f"an index below {n_groups}")
+        self._call(_core.ListScheduler.set_group_limit, index, count(limit, "limit"))
 
     # --- what is asked --------------------------------------------------------------------------
 
     @property
     def now(self) -> float:
         """Seconds on the scheduler's clock."""
-        return self._scheduler.now_ns() / 1e9
+        with self._recording:
+            return self._scheduler.now_ns() / 1e9
 
     @property
     def n_nodes(self) -> int:
@@ -501,9 +509,13 @@ class ExecutionScheduler:
 
     @property
     def next_time(self) -> float | None:
-        """When the next delayed node may start, in seconds on the scheduler's clock."""
+        """When the next delayed node may start, in seconds on the scheduler's clock: at this time it may."""
         next_ns = self._scheduler.next_time_ns
-        return None if next_ns is None else next_ns / 1e9
+        if next_ns is None:
+            return None
+        # Beyond a hundred days, floats are further apart than nanoseconds.
+        seconds = next_ns / 1e9
+        return seconds if round(seconds * 1e9) >= next_ns else math.nextafter(seconds, math.inf)
 
     @property
     def reservation(self) -> tuple[int, float] | None:
@@ -625,8 +637,9 @@ class ExecutionScheduler:
         >>> print(scheduler.explain(1))
         node 1 needs 1 of resource 0 (0 free)
         """
-        node_id = operator.index(node)
-        reason, values = self._scheduler.explain(node_id)
+        node_id = count(node, "node")
+        with self._recording:
+            reason, values = self._scheduler.explain(node_id)
         match reason:
             case "waits_for" | "behind":
                 return Explanation(node_id, reason, nodes=tuple(values))
@@ -666,8 +679,8 @@ class ExecutionScheduler:
 
         Raises
         ------
-        SchedulerError
-            An answer is not what it was: the logged scheduler was not made of the same things.
+        ValidationError
+            A call is refused, or its answer is not what it was: the logged scheduler was not made of the same things.
 
         Examples
         --------
@@ -684,11 +697,15 @@ class ExecutionScheduler:
         copy._scheduler = _core.ListScheduler(*self._made_of, replayed)
         copy._log = SchedulerLog()
         copy._recording = threading.Lock()
-        for entry in log:
+        for place, entry in enumerate(log):
             replayed.stand_at(entry.time)
-            answer = plain(copy._call(getattr(_core.ListScheduler, entry.method), *entry.native_arguments()))
+            try:
+                answer = plain(getattr(copy._scheduler, entry.method)(*entry.native_arguments()))
+            except ExecutionException as error:
+                raise ValidationError(f"log[{place}]", entry, f"a call that is not refused: {error}") from error
             if answer != entry.answer:
-                raise SchedulerError(entry.method, f"answered with {answer}", f"{entry.answer} as recorded")
+                raise ValidationError(f"log[{place}]", entry, f"the answer {answer}, if it is of the same things")
+            copy._log.append(entry)
         replayed.go_on(clock)
         return copy
 
@@ -698,7 +715,8 @@ class ExecutionScheduler:
             return method(self._scheduler, *args, **kwargs)
         with self._recording:
             answer = method(self._scheduler, *args, **kwargs)
-            self._log.append(self._scheduler.last_ns / 1e9, method.__name__, args, answer)
+            given = tuple(plain(argument) for argument in args)
+            self._log.append(LogEntry(self._scheduler.last_ns / 1e9, method.__name__, given, plain(answer)))
         return answer
 
     def __repr__(self) -> str:
@@ -726,14 +744,14 @@ def _columns(
 
 
 def _demands(demands: ArrayLike, n_nodes: int, n_resources: int) -> NDArray[np.int64]:
-    rows = np.asarray(demands)
+    rows = array_of(demands, "demands")
     if rows.shape != (n_nodes, n_resources):
         raise ValidationError("demands", rows.shape, f"shape ({n_nodes}, {n_resources}): nodes by resources")
     return vector(rows.reshape(-1), "demands", np.int64).reshape(n_nodes, n_resources)
 
 
 def _per_node(ids: NDArray[np.int64], values: ArrayLike, argument: str) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    array = array_of(values, argument)
     if array.ndim == 0:
         array = np.full(ids.size, array)
     return vector(array, argument, np.float64, ids.size)

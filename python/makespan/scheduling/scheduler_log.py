@@ -35,7 +35,8 @@ def _array(dtype: type[np.generic]) -> Callable[[Any], Any]:
 
 def _columns(values: list[Any]) -> Columns:
     priorities, demands, groups, durations_ns = values
-    rows = None if demands is None else np.array(demands, dtype=np.int64).reshape(len(demands), -1)
+    # Of no rows it cannot be told how long they are, and does not matter.
+    rows = None if demands is None else np.array(demands or np.empty((0, 0)), dtype=np.int64)
     return Columns(_array(np.float64)(priorities), rows, _array(np.int64)(groups), _array(np.uint64)(durations_ns))
 
 
@@ -98,10 +99,9 @@ class SchedulerLog:
     def __init__(self) -> None:
         self._entries: list[LogEntry] = []
 
-    def append(self, time: float, method: str, arguments: tuple[Any, ...], answer: Any) -> None:
+    def append(self, entry: LogEntry) -> None:
         """Note a call."""
-        given = tuple(plain(argument) for argument in arguments)
-        self._entries.append(LogEntry(time, method, given, plain(answer)))
+        self._entries.append(entry)
 
     def to_json(self) -> str:
         """Return the log as text.
@@ -145,16 +145,16 @@ class SchedulerLog:
         try:
             data = json.loads(text)
             version = data["version"]
-            entries = [
-                LogEntry(float(at), str(method), tuple(given), answer) for at, method, given, answer in data["entries"]
-            ]
-        except (ValueError, TypeError, KeyError):
+            if version != _VERSION:
+                raise ValidationError("text", f"a log of version {version}", f"one of version {_VERSION}")
+            log = cls()
+            for at, method, given, answer in data["entries"]:
+                log.append(LogEntry(float(at), method, tuple(given), answer))
+                log._entries[-1].native_arguments()
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            if isinstance(error, ValidationError):
+                raise
             raise ValidationError("text", text, "what SchedulerLog.to_json returned") from None
-        unknown = [entry.method for entry in entries if entry.method not in _ARGUMENTS]
-        if version != _VERSION or unknown:
-            raise ValidationError("text", unknown[0] if unknown else version, f"a log of version {_VERSION}")
-        log = cls()
-        log._entries = entries
         return log
 
     def __iter__(self) -> Iterator[LogEntry]:

@@ -28,8 +28,7 @@ class ManualClock:
     def __init__(self, start: float = 0.0) -> None:
         self._now = float(start)
 
-    def __call__(self) -> float:
-        """Return the seconds that it shows."""
+    def __call__(self) -> float:  # noqa: D102 (what it is for)
         return self._now
 
     def advance(self, seconds: float) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from makespan.exceptions import ConfigurationError, ValidationError
-from makespan.scheduling.arrays import count, times_ns_of, vector
+from makespan.scheduling.arrays import count, ids_of, ns_of, times_ns_of, vector
+from makespan.scheduling.graph import DependencyGraph
 from makespan.scheduling.scheduler import ExecutionScheduler
 from makespan.scheduling.scheduler_state import STATE_NAMES
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-    from makespan.scheduling.graph import DependencyGraph
 
 __all__ = ["Policy", "Simulation", "simulate"]
 
@@ -98,7 +97,7 @@ class Simulation:
         >>> times.tolist(), amounts.tolist()
         ([0.0, 1.0, 2.0], [3, 2, 0])
         """
-        if not 0 <= resource < self.demands.shape[1]:
+        if count(resource, "resource") >= self.demands.shape[1]:
             raise ValidationError("resource", resource, f"an index below {self.demands.shape[1]}")
         ran = ~np.isnan(self.start)
         times = np.concatenate([self.start[ran], self.finish[ran]])
@@ -123,7 +122,7 @@ def simulate(
     *,
     backfill: bool = False,
     failure_rate: float = 0.0,
-    cancels: Mapping[float, Sequence[int]] | None = None,
+    cancels: Mapping[float, ArrayLike] | None = None,
     resizes: Sequence[tuple[float, int, int]] = (),
     **options: Any,
 ) -> Simulation:
@@ -178,11 +177,11 @@ def simulate(
     >>> simulate(graph, [1.0, 3.0, 2.0], demands=[[1], [1], [1]], capacities=[1]).start.tolist()
     [0.0, 1.0, 4.0]
     """
+    if not isinstance(graph, DependencyGraph):
+        raise ValidationError("graph", graph, "a DependencyGraph")
     n_nodes = graph.n_nodes
     seconds = vector(durations, "durations", np.float64, n_nodes)
     durations_ns = times_ns_of(seconds, "durations")
-    if not 0 <= failure_rate <= 1:
-        raise ValidationError("failure_rate", failure_rate, "a number from 0 to 1")
     scheduler = ExecutionScheduler(
         graph,
         priorities=_priorities(graph, seconds, policy, seed),
@@ -193,10 +192,13 @@ def simulate(
     )
     start_ns, finish_ns, makespan_ns, _ = scheduler._scheduler.simulate(
         durations_ns,
-        failure_rate,
+        _share(failure_rate, "failure_rate"),
         count(seed, "seed"),
-        [(_ns(at, "cancels"), list(nodes)) for at, nodes in (cancels or {}).items()],
-        [(_ns(at, "resizes"), resource, capacity) for at, resource, capacity in resizes],
+        [(ns_of(at, "cancels"), ids_of(nodes, "cancels").tolist()) for at, nodes in (cancels or {}).items()],
+        [
+            (ns_of(at, "resizes"), count(resource, "resizes"), count(capacity, "resizes"))
+            for at, resource, capacity in resizes
+        ],
     )
     state = scheduler.state()
     n_resources = 0 if capacities is None else np.size(capacities)
@@ -231,8 +233,11 @@ def _priorities(
     raise ConfigurationError("policy", policy, f"priorities, or one of {', '.join(_POLICIES)}")
 
 
-def _ns(seconds: float, argument: str) -> int:
-    return int(times_ns_of(np.array([seconds], dtype=np.float64), argument)[0])
+def _share(value: Any, argument: str) -> float:
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:
+        raise ValidationError(argument, value, "a number from 0 to 1")
+    return float(value)
 
 
 def _seconds(times_ns: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -42,6 +42,12 @@ impl Priority {
         let bits = if self.0 < 0 { self.0 ^ i64::MAX } else { self.0 };
         f64::from_bits(bits.cast_unsigned())
     }
+
+    /// A number that is the smaller, the earlier this priority goes.
+    #[must_use]
+    pub const fn rank(self) -> u64 {
+        !(self.0.cast_unsigned() ^ (1 << 63))
+    }
 }
 
 impl Default for Priority {
@@ -77,6 +83,7 @@ mod tests {
         ];
         let priorities: Vec<_> = numbers.iter().map(|&number| Priority::from_f64(number).unwrap()).collect();
         assert!(priorities.is_sorted_by(|a, b| a < b));
+        assert!(priorities.is_sorted_by(|a, b| a.rank() > b.rank()));
         let back: Vec<_> = priorities.iter().map(|priority| priority.to_f64()).collect();
         assert_eq!(back, numbers);
     }

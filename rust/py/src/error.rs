@@ -3,6 +3,7 @@
 //! Exceptions are classes written in Python (`makespan/exceptions.py`), loaded when first raised.
 
 use makespan_core::graph::{GraphError, NodeId};
+use makespan_core::queue::{EntryState, QueueFull};
 use makespan_core::sched::SchedulerError;
 use makespan_core::sched::list::ListError;
 use pyo3::PyErr;
@@ -10,6 +11,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use crate::amount::Shown;
+use crate::keys::Key;
 
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
 mod classes {
@@ -17,11 +19,17 @@ mod classes {
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
     pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
     pyo3::import_exception!(makespan.exceptions, ClosedResourcesError);
+    pyo3::import_exception!(makespan.exceptions, ClosedQueueError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
+    pyo3::import_exception!(makespan.exceptions, DuplicateKeyError);
+    pyo3::import_exception!(makespan.exceptions, EmptyQueueError);
     pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
     pyo3::import_exception!(makespan.exceptions, InternalError);
     pyo3::import_exception!(makespan.exceptions, NotComputedYet);
+    pyo3::import_exception!(makespan.exceptions, QueueError);
+    pyo3::import_exception!(makespan.exceptions, QueueFullError);
     pyo3::import_exception!(makespan.exceptions, SchedulerError);
+    pyo3::import_exception!(makespan.exceptions, UnknownKeyError);
     pyo3::import_exception!(makespan.exceptions, UnknownNodeError);
     pyo3::import_exception!(makespan.exceptions, UnsatisfiableError);
     pyo3::import_exception!(makespan.exceptions, ValidationError);
@@ -37,8 +45,6 @@ pub(crate) enum BindError {
     RunScheduler(SchedulerError),
     /// The list scheduler was asked for the impossible.
     List(ListError),
-    /// An argument has a value that cannot be meant.
-    Argument { argument: String, value: Py<PyAny>, expected: &'static str },
     /// Python raised.
     Python(PyErr),
     /// The edges of a workflow form a cycle; paths in order, first not repeated.
@@ -55,12 +61,35 @@ pub(crate) enum BindError {
     ClosedEngine,
     /// The description of a workflow is wrong in another way.
     Workflow(String),
+    /// An argument has a value that cannot be meant.
+    Argument { argument: String, value: Py<PyAny>, expected: &'static str },
     /// More is asked for than there is altogether, or of a resource that there is not.
     Unsatisfiable { who: String, resource: String, requested: Shown, capacity: Option<Shown> },
     /// Resources could not be had in time.
     AcquireTimeout { resource: String, requested: Shown, available: Shown, timeout_s: f64 },
     /// The manager of resources is closed.
     ClosedResources,
+    /// A queue could not do what was asked of it.
+    Queue(QueueRefusal),
+}
+
+/// Why a queue refuses.
+#[derive(Debug)]
+pub(crate) enum QueueRefusal {
+    /// There is no room.
+    Full(QueueFull),
+    /// There is nothing to take.
+    Empty,
+    /// Nothing goes in any more, and what was there is taken.
+    Closed,
+    /// The key is there already.
+    Duplicate { key: Key, state: EntryState },
+    /// The key is not in the state that this needs.
+    Unknown { key: Key, expected: &'static str },
+    /// What is taken is not remembered.
+    Untracked,
+    /// Another thread had the lock when the process was forked.
+    Forked,
 }
 
 /// The result of everything fallible in this crate.
@@ -90,6 +119,18 @@ impl From<PyErr> for BindError {
     }
 }
 
+impl From<QueueRefusal> for BindError {
+    fn from(refusal: QueueRefusal) -> Self {
+        Self::Queue(refusal)
+    }
+}
+
+impl From<QueueFull> for QueueRefusal {
+    fn from(full: QueueFull) -> Self {
+        Self::Full(full)
+    }
+}
+
 impl From<BindError> for PyErr {
     fn from(error: BindError) -> Self {
         use classes as raise;
@@ -97,9 +138,6 @@ impl From<BindError> for PyErr {
             BindError::Python(error) => error,
             BindError::Graph(error) => graph_error(error),
             BindError::List(error) => list_error(error),
-            BindError::Argument { argument, value, expected } => {
-                raise::ValidationError::new_err((argument, value, expected))
-            }
             BindError::RunScheduler(error) => match error {
                 SchedulerError::UnknownNode { node, .. } => {
                     raise::SchedulerError::new_err((node.get(), "unknown", "any"))
@@ -126,7 +164,37 @@ impl From<BindError> for PyErr {
                 raise::AcquireTimeoutError::new_err((resource, requested, available, timeout_s))
             }
             BindError::ClosedResources => raise::ClosedResourcesError::new_err(()),
+            BindError::Argument { argument, value, expected } => {
+                raise::ValidationError::new_err((argument, value, expected))
+            }
+            BindError::Queue(refusal) => queue_error(refusal),
         }
+    }
+}
+
+fn queue_error(refusal: QueueRefusal) -> PyErr {
+    use classes as raise;
+    let of_key = |key: &Key| Python::attach(|py| key.to_py(py).map(Bound::unbind));
+    match refusal {
+        QueueRefusal::Full(QueueFull { size_max, n_refused }) => {
+            raise::QueueFullError::new_err((size_max, n_refused))
+        }
+        QueueRefusal::Empty => raise::EmptyQueueError::new_err(()),
+        QueueRefusal::Closed => raise::ClosedQueueError::new_err(()),
+        QueueRefusal::Duplicate { key, state } => match of_key(&key) {
+            Ok(key) => raise::DuplicateKeyError::new_err((key, state.as_str())),
+            Err(error) => error,
+        },
+        QueueRefusal::Unknown { key, expected } => match of_key(&key) {
+            Ok(key) => raise::UnknownKeyError::new_err((key, expected)),
+            Err(error) => error,
+        },
+        QueueRefusal::Untracked => raise::QueueError::new_err((
+            "this queue forgets what is taken (tracked=False), so that nothing is in work; make it with tracked=True",
+        )),
+        QueueRefusal::Forked => raise::QueueError::new_err((
+            "another thread was using this queue when the process was forked; make another one in the child",
+        )),
     }
 }
 
@@ -139,7 +207,7 @@ fn graph_error(error: GraphError) -> PyErr {
         }
         GraphError::SelfLoop { node, .. } => raise::CycleError::new_err((vec![node.get(), node.get()],)),
         GraphError::UnknownNode { edge_idx, node, n_nodes } => {
-            raise::ValidationError::new_err((format!("edge {edge_idx}"), node, node_ids(n_nodes)))
+            raise::ValidationError::new_err((format!("edge {edge_idx}"), node, node_id(n_nodes)))
         }
         GraphError::LengthMismatch { what, actual, expected } => {
             raise::ValidationError::new_err((what, actual, format!("length {expected}")))
@@ -150,7 +218,7 @@ fn graph_error(error: GraphError) -> PyErr {
             "offsets that ascend from 0",
         )),
         GraphError::NotANode { node_idx, node, n_nodes } => {
-            raise::ValidationError::new_err((format!("nodes[{node_idx}]"), node, node_ids(n_nodes)))
+            raise::ValidationError::new_err((format!("nodes[{node_idx}]"), node, node_id(n_nodes)))
         }
         GraphError::RepeatedNode { node_idx, node } => raise::ValidationError::new_err((
             format!("nodes[{node_idx}]"),
@@ -164,11 +232,14 @@ fn graph_error(error: GraphError) -> PyErr {
 
 fn list_error(error: ListError) -> PyErr {
     use classes::{SchedulerError, UnsatisfiableError, ValidationError};
-    let below = |n: usize| format!("from 0 to {}", n.saturating_sub(1));
+    let index = |what: &str, n: usize| match n.checked_sub(1) {
+        Some(last) => format!("{what} from 0 to {last}"),
+        None => format!("no {what}, since there is none"),
+    };
     match error {
         ListError::Graph(error) => graph_error(error),
         ListError::UnknownNode { idx, node, n_nodes } => {
-            ValidationError::new_err((format!("nodes[{idx}]"), node, node_ids(n_nodes)))
+            ValidationError::new_err((format!("nodes[{idx}]"), node, node_id(n_nodes)))
         }
         ListError::IllegalTransition { node, state, event } => {
             SchedulerError::new_err((node, state.as_str(), event))
@@ -194,12 +265,12 @@ fn list_error(error: ListError) -> PyErr {
             ValidationError::new_err((format!("{what}[{idx}]"), value, "a whole number that is not negative"))
         }
         ListError::UnknownResource { resource, n_resources } => {
-            ValidationError::new_err(("resource", resource, format!("an index {}", below(n_resources))))
+            ValidationError::new_err(("resource", resource, index("resource", n_resources)))
         }
         ListError::UnknownGroup { idx, group, n_groups } => ValidationError::new_err((
             format!("groups[{idx}]"),
             group,
-            format!("a group {}, or -1", below(n_groups)),
+            format!("{}, or -1", index("group", n_groups)),
         )),
         ListError::BadSpeed { idx, value } => {
             ValidationError::new_err((format!("speeds[{idx}]"), value, "a positive number"))
@@ -221,9 +292,9 @@ fn list_error(error: ListError) -> PyErr {
 }
 
 /// What would do for a node of a graph of this size.
-fn node_ids(n_nodes: usize) -> String {
+fn node_id(n_nodes: usize) -> String {
     match n_nodes.checked_sub(1) {
-        Some(last) => format!("node ids from 0 to {last}"),
+        Some(last) => format!("a node id from 0 to {last}"),
         None => "no node id, since the graph has no nodes".to_owned(),
     }
 }

@@ -22,14 +22,19 @@ mod graph;
 mod handle;
 mod history;
 mod host;
+mod keys;
 mod layout;
 mod list_scheduler;
+mod monitor;
 mod names;
 mod needs;
 mod pool_table;
 mod prepared;
 mod program;
 mod progress;
+mod queue;
+mod queue_state;
+mod queue_values;
 mod record;
 mod recording;
 mod request;
@@ -73,6 +78,8 @@ mod _core {
     use crate::program::PyProgram;
     #[pymodule_export]
     use crate::progress::PyProgress;
+    #[pymodule_export]
+    use crate::queue::PyQueue;
     #[pymodule_export]
     use crate::record::PyRecord;
     #[pymodule_export]

@@ -302,8 +302,12 @@ impl PyListScheduler {
     ) -> BindResult<Bound<'py, PyArray1<i64>>> {
         let nodes = copied(&nodes);
         let scheduler = self.lock(py);
-        let workers: Result<Vec<i64>, ListError> =
-            nodes.iter().map(|&node| Ok(scheduler.worker_of(node)?.map_or(-1, i64::from))).collect();
+        let n_nodes = scheduler.n_nodes();
+        let worker_of = |(idx, &node): (usize, &i64)| match scheduler.worker_of(node) {
+            Ok(worker) => Ok(worker.map_or(-1, i64::from)),
+            Err(_) => Err(ListError::UnknownNode { idx, node, n_nodes }),
+        };
+        let workers: Result<Vec<i64>, ListError> = nodes.iter().enumerate().map(worker_of).collect();
         Ok(workers?.into_pyarray(py))
     }
 

@@ -96,8 +96,11 @@ impl ListScheduler {
             // Each worker got a node that goes first, or one that it can be given without waiting.
             return taken.last().map_or(Reason::NoIdleWorker, |&last| Reason::Behind(last));
         }
+        let head = trial.reservation.map(|(head, _)| head);
         match self.rival(&trial, id, &taken) {
             Some(rival) => Reason::Behind(rival),
+            // So far behind the head that a pass does not look at it.
+            None if self.workers.is_none() => head.map_or(Reason::Next, Reason::Behind),
             None => Reason::WaitsForFasterWorker,
         }
     }

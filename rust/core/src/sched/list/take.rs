@@ -68,15 +68,16 @@ impl ListScheduler {
     #[inline]
     fn take_front(&mut self, now_ns: u64, front: PeekMut<'_, Front>, taken: &mut Vec<u32>) -> bool {
         let Front { node: id, demand, .. } = *front;
+        if self.was_lowered && !self.pools.could_fit(self.demands.row(demand)) {
+            self.set_aside(&front);
+            self.move_on(front);
+            return true;
+        }
         let Ok(worker) = self.choose_worker(now_ns, id) else {
             self.move_on(front);
             return true;
         };
-        let needs = self.demands.row(demand);
-        if self.was_lowered && !self.pools.could_fit(needs) {
-            self.set_aside(&front);
-            self.move_on(front);
-        } else if demand == demands::NOTHING || self.pools.offer(needs) {
+        if demand == demands::NOTHING || self.pools.offer(self.demands.row(demand)) {
             self.dispatch(now_ns, &front, worker, taken);
             self.move_on(front);
         } else if self.durations.is_some() && self.reservation.is_none() {

@@ -115,6 +115,42 @@ fn test_a_node_waits_for_a_faster_worker_where_it_is_over_sooner_so() {
 }
 
 #[test]
+fn test_a_worker_that_was_just_given_a_node_is_busy_for_those_behind() {
+    let columns = NodeColumns { durations_ns: Some(vec![4, 4]), ..NodeColumns::default() };
+    let options = ListOptions { speeds: Some(vec![1.0, 2.0]), ..ListOptions::default() };
+    assert_eq!(taken(&mut scheduler(2, &[], columns, options), 0), [0, 1]);
+}
+
+#[test]
+fn test_a_node_that_needs_more_than_there_is_is_promised_no_worker() {
+    let columns = NodeColumns {
+        demands: Some(vec![0, 2, 1]),
+        durations_ns: Some(vec![10, 100, 10]),
+        ..NodeColumns::default()
+    };
+    let options =
+        ListOptions { capacities: vec![2], speeds: Some(vec![1.0, 10.0]), ..ListOptions::default() };
+    let mut scheduler = scheduler(3, &[], columns, options);
+    let mut first = Vec::new();
+    scheduler.take(0, 1, &mut first);
+    assert_eq!(first, [0]);
+    scheduler.set_capacity(0, 1).unwrap();
+    assert_eq!(taken(&mut scheduler, 0), [], "node 2 waits for the fast worker, which is promised to nobody");
+}
+
+#[test]
+fn test_who_is_too_far_behind_to_be_looked_at_is_behind_the_head() {
+    let mut demands = [1, 0].repeat(302);
+    demands.extend([0, 1]);
+    let columns =
+        NodeColumns { demands: Some(demands), durations_ns: Some(vec![1; 303]), ..NodeColumns::default() };
+    let options = ListOptions { capacities: vec![1, 1], ..ListOptions::default() };
+    let mut scheduler = scheduler(303, &[], columns, options);
+    assert_eq!(taken(&mut scheduler, 0), [0]);
+    assert_eq!(scheduler.explain(0, 302), Ok(Reason::Behind(1)));
+}
+
+#[test]
 fn test_what_needs_more_than_there_is_waits_aside_until_there_is_more() {
     let columns = NodeColumns { demands: Some(vec![3, 1]), ..NodeColumns::default() };
     let options = ListOptions { capacities: vec![3], ..ListOptions::default() };

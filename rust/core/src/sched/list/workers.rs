@@ -116,6 +116,7 @@ impl Workers {
         let place = self.place_of[worker as usize];
         self.idle.remove(place);
         self.free_at_ns[place as usize] = free_at_ns;
+        self.promised_until_ns[place as usize] = free_at_ns;
         self.worker_of[node as usize] = worker;
     }
 
