@@ -161,7 +161,7 @@ def test_step_with_a_positional_only_name_among_its_keywords_is_accepted() -> No
         ({"retries": 3}, "retries"),
         ({"pure": True}, "pure"),
         ({"cache": True}, "cache"),
-        ({"needs": {"net": 1}}, "needs"),
+        ({"needs": 3}, "needs"),
         ({"timeout": 3}, "timeout"),
     ],
 )

@@ -16,7 +16,7 @@ use crate::clock::clock;
 use crate::columns::{Columns, Outcomes, Stretch};
 use crate::context;
 use crate::draft;
-use crate::error::{BindError, BindResult};
+use crate::error::{self, BindError, BindResult};
 use crate::history::{self, History, PyHistory};
 use crate::layout::Layout;
 use crate::needs::Needs;
@@ -148,8 +148,16 @@ impl PyPrepared {
 
     /// Finds what the nodes need, and refuses what the engine does not have, before anything runs.
     fn needs(&self, py: Python<'_>) -> BindResult<Option<Needs>> {
-        let resources = self.resources.as_ref().filter(|_| self.program.has_needs);
-        resources.map(|resources| Needs::of_program(py, resources, &self.program)).transpose()
+        if !self.program.has_needs {
+            return Ok(None);
+        }
+        let Some(resources) = &self.resources else {
+            return Err(error::internal(
+                "a workflow whose steps need something was prepared without resources",
+            )
+            .into());
+        };
+        Needs::of_program(py, resources, &self.program).map(Some)
     }
 
     fn origin(&self, py: Python<'_>) -> Origin {
