@@ -51,7 +51,7 @@ OPTIONS: list[Refusal] = [
     (
         {"groups": [0, 1, -1, 0], "group_limits": [3]},
         ms.ValidationError,
-        "groups[1] is 1; expected a group from 0 to 0",
+        "groups[1] is 1; expected a group from 0 to 0, or -1",
     ),
     ({"groups": [0, 0, -2, 0], "group_limits": [3]}, ms.ValidationError, "groups[2] is -2"),
     ({"groups": [0] * 3, "group_limits": [3]}, ms.ValidationError, "groups is 'shape (3,)'"),
@@ -207,7 +207,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], type[ms.ExecutionExcepti
     ("delay", ([4], [1.0]), {}, ms.ValidationError, "seconds is [1.0]"),
     ("delay", ([4], True), {}, ms.ValidationError, "seconds is True"),
     ("delay", ([4, 5], 1.0), {}, ms.SchedulerError, "cannot happen to node 5, which is failed"),
-    ("set_capacity", (2, 1), {}, ms.ValidationError, "resource is 2; expected an index from 0 to 1"),
+    ("set_capacity", (2, 1), {}, ms.ValidationError, "resource is 2; expected a resource from 0 to 1"),
     ("set_capacity", (-1, 1), {}, ms.ValidationError, "resource is -1"),
     ("set_capacity", (0, -1), {}, ms.ValidationError, "capacity is -1"),
     ("set_capacity", (0, 1.5), {}, ms.ValidationError, "capacity is 1.5"),

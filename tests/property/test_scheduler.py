@@ -60,7 +60,6 @@ class SideBySide(RuleBasedStateMachine):
         n_nodes: int,
     ) -> None:
         self.capacities, self.limits, self.has_durations = capacities, limits, has_durations
-        speeds = None if has_durations else speeds
         self.has_no_worker = speeds == []
         self.reference = ReferenceScheduler([*capacities, *limits], speeds=speeds, **options)
         nodes, edges, columns = self.described(data, n_nodes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from makespan import _core
 from makespan.exceptions import ConfigurationError, ExecutionException, ValidationError
-from makespan.scheduling.arrays import array_of, count, ids_of, ns_of, times_ns_of, vector
+from makespan.scheduling.arguments import array_of, count, ids_of, ns_of, times_ns_of, vector
 from makespan.scheduling.graph import DependencyGraph
 from makespan.scheduling.scheduler_log import Columns, LogEntry, ReplayClock, SchedulerLog, plain
 from makespan.scheduling.scheduler_state import STATE_NAMES, Explanation, SchedulerState
@@ -95,7 +95,7 @@ class ExecutionScheduler:
     Notes
     -----
     Deterministic: the same calls at the same times give the same answers. A call is made with whole arrays; all of it
-    is done or, where it is refused, nothing. About 30 bytes per pending node beside the graph; times are counted in
+    is done or, where it is refused, nothing. About 36 bytes per pending node beside the graph; times are counted in
     nanoseconds. Safe to use from several threads.
 
     Examples

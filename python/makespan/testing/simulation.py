@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from makespan.exceptions import ConfigurationError, ValidationError
-from makespan.scheduling.arrays import count, ids_of, ns_of, times_ns_of, vector
+from makespan.scheduling.arguments import count, ids_of, ns_of, times_ns_of, vector
 from makespan.scheduling.graph import DependencyGraph
 from makespan.scheduling.scheduler import ExecutionScheduler
 from makespan.scheduling.scheduler_state import STATE_NAMES

@@ -233,7 +233,7 @@ fn graph_error(error: GraphError) -> PyErr {
 fn list_error(error: ListError) -> PyErr {
     use classes::{SchedulerError, UnsatisfiableError, ValidationError};
     let index = |what: &str, n: usize| match n.checked_sub(1) {
-        Some(last) => format!("{what} from 0 to {last}"),
+        Some(last) => format!("a {what} from 0 to {last}"),
         None => format!("no {what}, since there is none"),
     };
     match error {
