@@ -12,7 +12,7 @@ BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def test_examples_run_and_print_what_the_readme_says() -> None:
     blocks: list[tuple[str, str]] = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert [language for language, _ in blocks] == ["python", "text"] * 2
+    assert [language for language, _ in blocks] == ["python", "text"] * 3
     names: dict[str, Any] = {"__name__": "readme"}
     for (_, code), (_, expected) in zip(blocks[::2], blocks[1::2], strict=True):
         printed = io.StringIO()

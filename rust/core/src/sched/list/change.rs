@@ -47,8 +47,9 @@ impl ListScheduler {
         self.append(columns, n_nodes);
         for &(source, target) in &edges {
             self.added.push(source, target);
-            let is_unmet = self.nodes[source as usize].state != NodeState::Finished;
-            self.n_unmet[target as usize] += u32::from(is_unmet);
+            if self.nodes[source as usize].state != NodeState::Finished {
+                self.n_unmet.increment(target);
+            }
         }
         let mut given_up = Vec::new();
         for &(source, target) in &edges {
@@ -72,7 +73,7 @@ impl ListScheduler {
             }
             if self.is_stopped {
                 self.apply(id, Stimulus::Cancelled);
-            } else if self.n_unmet[id as usize] == 0 {
+            } else if self.n_unmet.get(id) == 0 {
                 self.make_ready(now_ns, id);
             }
         }

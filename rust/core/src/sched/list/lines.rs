@@ -81,13 +81,15 @@ impl Lines {
     ) -> (Self, Vec<u32>) {
         let n_lines = n_classes.max(1);
         let ids = 0..n_nodes as u32;
-        let mut ranked: Vec<(Reverse<Priority>, u32)> =
-            ids.map(|node| (Reverse(rank_of(node).1), node)).collect();
-        if !ranked.is_sorted() {
-            ranked.sort_unstable();
+        let mut ranked: Vec<u32> = ids.clone().collect();
+        if !ids.clone().is_sorted_by_key(|node| Reverse(rank_of(node).1)) {
+            let mut keys: Vec<(Reverse<Priority>, u32)> =
+                ids.map(|node| (Reverse(rank_of(node).1), node)).collect();
+            keys.sort_unstable();
+            ranked = keys.into_iter().map(|(_, node)| node).collect();
         }
         let mut begins = vec![0_u32; n_lines + 1];
-        for &(_, node) in &ranked {
+        for &node in &ranked {
             begins[rank_of(node).0 as usize + 1] += 1;
         }
         for class in 0..n_lines {
@@ -96,7 +98,7 @@ impl Lines {
         let mut next_free = begins.clone();
         let mut places = vec![Place { node: 0, rank: 0, demand: 0 }; n_nodes];
         let mut positions = vec![0; n_nodes];
-        for (rank, (_, node)) in (0..).zip(ranked) {
+        for (rank, node) in (0..).zip(ranked) {
             let (class, _, demand) = rank_of(node);
             let position = &mut next_free[class as usize];
             places[*position as usize] = Place { node, rank, demand };

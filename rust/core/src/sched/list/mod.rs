@@ -11,7 +11,7 @@
 //! - `backfill`: what may go before the head of the line without putting it off
 //! - `change`: adding nodes; priorities, times, capacities
 //! - `explain`: what a node waits for
-//! - `demands`, `lines`, `workers`: what they are made of
+//! - `demands`, `lines`, `counts`, `workers`: what they are made of
 //!
 //! ## What goes first
 //!
@@ -22,6 +22,7 @@
 
 mod backfill;
 mod change;
+mod counts;
 mod demands;
 mod error;
 mod explain;
@@ -37,6 +38,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
+use self::counts::Counts;
 use self::demands::Demands;
 use self::lines::{Front, Key, Lines, UNRANKED};
 use self::workers::Workers;
@@ -187,7 +189,7 @@ pub struct ListScheduler {
     added: AddedEdges,
     nodes: Vec<Node>,
     /// Of each node, predecessors that have not finished: apart from the rest, since it is visited once per edge.
-    n_unmet: Vec<u32>,
+    n_unmet: Counts,
     priorities: Vec<Priority>,
     demands: Demands,
     pools: Pools,
@@ -244,7 +246,7 @@ impl ListScheduler {
         let n_resources = options.capacities.len();
         let mut scheduler = Self {
             nodes: Vec::new(),
-            n_unmet: Vec::new(),
+            n_unmet: Counts::default(),
             priorities: Vec::new(),
             added: AddedEdges::default(),
             demands: Demands::new(),
@@ -272,10 +274,10 @@ impl ListScheduler {
         };
         scheduler.check_columns(&columns, n_nodes, 0)?;
         scheduler.append(columns, n_nodes);
-        scheduler.n_unmet = scheduler.graph.n_predecessors();
+        scheduler.n_unmet = Counts::new(&scheduler.graph.n_predecessors());
         scheduler.rank();
         for id in 0..n_nodes as u32 {
-            if scheduler.n_unmet[id as usize] == 0 {
+            if scheduler.n_unmet.get(id) == 0 {
                 scheduler.make_ready(0, id);
             }
         }
@@ -310,7 +312,7 @@ impl ListScheduler {
     /// The number of unfinished predecessors of every node.
     #[must_use]
     pub fn n_unmet(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.n_unmet.iter().copied()
+        self.n_unmet.iter()
     }
 
     /// The priority of every node.
@@ -398,7 +400,7 @@ impl ListScheduler {
             .as_ref()
             .map_or(0, |durations| size_of_val(&*durations.of_node_ns) + size_of_val(&*durations.finish_ns));
         size_of_val(&*self.nodes)
-            + size_of_val(&*self.n_unmet)
+            + self.n_unmet.memory_bytes()
             + size_of_val(&*self.priorities)
             + size_of_val(&*self.added.first)
             + size_of_val(&*self.added.links)
@@ -533,7 +535,7 @@ impl ListScheduler {
     /// Appends nodes that have no edges yet; `columns` were checked.
     fn append(&mut self, columns: NodeColumns, n_nodes: usize) {
         self.nodes.reserve_exact(n_nodes);
-        self.n_unmet.resize(self.nodes.len() + n_nodes, 0);
+        self.n_unmet.resize(self.nodes.len() + n_nodes);
         match columns.priorities {
             Some(given) => self.priorities.extend(given),
             None => self.priorities.resize(self.nodes.len() + n_nodes, Priority::ZERO),

@@ -39,9 +39,12 @@ impl ListScheduler {
     pub fn complete(&mut self, now_ns: u64, nodes: &[i64]) -> Result<(), ListError> {
         self.report(nodes, |_| Report::Finished)?;
         let mut reached = std::mem::take(&mut self.reached);
+        let holds_nothing = self.holds_nothing();
         for &node in nodes {
             let id = id_of(node);
-            self.give_back(id);
+            if !holds_nothing {
+                self.give_back(id);
+            }
             if self.nodes[id as usize].state == NodeState::Finished {
                 reached.finished.push(id);
             }
@@ -236,11 +239,9 @@ impl ListScheduler {
         reached.unblocked.resize(reached.successors.len(), 0);
         let mut n_unblocked = 0;
         for &next in &reached.successors {
-            let n_unmet = &mut self.n_unmet[next as usize];
-            *n_unmet -= 1;
             // Written in any case and counted if so: a branch would be mispredicted often.
             reached.unblocked[n_unblocked] = next;
-            n_unblocked += usize::from(*n_unmet == 0);
+            n_unblocked += usize::from(self.n_unmet.decrement(next));
         }
         for &next in &reached.unblocked[..n_unblocked] {
             // A node that was given up stays so.

@@ -35,10 +35,12 @@ impl ListScheduler {
 
     /// Whether whatever is ready may start, in one line.
     fn is_free_for_all(&self) -> bool {
-        self.demands.n_rows() == 1
-            && self.workers.is_none()
-            && self.durations.is_none()
-            && self.lines.is_one_line()
+        self.holds_nothing() && self.lines.is_one_line()
+    }
+
+    /// Whether a node that runs holds neither a pool nor a worker, and nobody asks when it will end.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.demands.n_rows() == 1 && self.workers.is_none() && self.durations.is_none()
     }
 
     fn pass(&mut self, now_ns: u64, n_end: usize, taken: &mut Vec<u32>) {

@@ -66,7 +66,7 @@ impl ListScheduler {
             );
             match state {
                 NodeState::Waiting | NodeState::Skipped => {
-                    assert!(self.n_unmet[id as usize] > 0, "node {id} waits for something, or did");
+                    assert!(self.n_unmet.get(id) > 0, "node {id} waits for something, or did");
                 }
                 NodeState::Delayed
                 | NodeState::Ready
@@ -74,12 +74,12 @@ impl ListScheduler {
                 | NodeState::Cancelling
                 | NodeState::Finished
                 | NodeState::Failed => {
-                    assert_eq!(self.n_unmet[id as usize], 0, "node {id} waits for nothing");
+                    assert_eq!(self.n_unmet.get(id), 0, "node {id} waits for nothing");
                 }
                 NodeState::Cancelled => {}
             }
         }
-        assert_eq!(self.n_unmet, n_unmet, "unfinished predecessors are counted");
+        assert!(self.n_unmet.iter().eq(n_unmet), "unfinished predecessors are counted");
         assert_eq!(self.n_by_state, n_by_state, "nodes are counted by state");
         assert_eq!(self.lines.len(), n_lined, "nodes in line are counted");
         assert_eq!(self.timers.len(), n_by_state[NodeState::Delayed as usize], "timers are counted");
