@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use makespan_core::graph::Graph;
-use makespan_core::queue::IndexedHeap;
 use makespan_core::sched::{Action, Event, Inputs, ReadySet, RunScheduler, SchedulerOptions};
 
 #[expect(dead_code, reason = "each bench program uses a part of what they share")]
@@ -78,35 +77,11 @@ fn bench_scheduler(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn bench_queues(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("queue");
+fn bench_ready_set(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("ready_set");
     group.sample_size(10);
     let n_slots = 1_000_000_u32;
-    // A multiplicative permutation: distinct priorities in no order.
-    let priorities: Vec<u32> = (0..n_slots).map(|slot| slot.wrapping_mul(2_654_435_761)).collect();
-    let mut sorted = priorities.clone();
-    sorted.sort_unstable_by(|left, right| right.cmp(left));
-    let drain_heap = |check: &mut dyn FnMut(u32)| {
-        let mut heap = IndexedHeap::with_capacity(n_slots as usize);
-        for (slot, &priority) in (0..).zip(&priorities) {
-            heap.push(slot, priority);
-        }
-        while let Some((_, priority)) = heap.pop() {
-            check(priority);
-        }
-    };
-    let mut popped = Vec::new();
-    drain_heap(&mut |priority| popped.push(priority));
-    assert_eq!(popped, sorted);
     group.throughput(Throughput::Elements(n_slots.into()));
-    group.bench_function("heap_push_pop/1m", |bencher| {
-        bencher.iter(|| {
-            drain_heap(&mut |priority| {
-                black_box(priority);
-            });
-        });
-    });
-
     let drain_set = || {
         let mut set = ReadySet::new(n_slots as usize);
         for id in (0..n_slots).rev() {
@@ -125,5 +100,5 @@ fn bench_queues(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench_scheduler, bench_queues);
+criterion_group!(benches, bench_scheduler, bench_ready_set);
 criterion_main!(benches);

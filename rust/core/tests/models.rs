@@ -7,32 +7,11 @@ use std::collections::BTreeSet;
 use makespan_core::graph::NodeId;
 use makespan_core::optimize::{EffectId, Touch, hazard_edges};
 use makespan_core::plan::{StaticOrder, static_order};
-use makespan_core::queue::IndexedHeap;
 use makespan_core::sched::ReadySet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use common::{closure, config, graphs};
-
-#[derive(Clone, Debug)]
-enum HeapStep {
-    Push(u32, i8),
-    Pop,
-    Update(u32, i8),
-    Remove(u32),
-}
-
-fn heap_steps() -> impl Strategy<Value = Vec<HeapStep>> {
-    let slots = 0_u32..40;
-    let priorities = -3_i8..3;
-    let step = prop_oneof![
-        3 => (slots.clone(), priorities.clone()).prop_map(|(slot, priority)| HeapStep::Push(slot, priority)),
-        1 => Just(HeapStep::Pop),
-        1 => (slots.clone(), priorities).prop_map(|(slot, priority)| HeapStep::Update(slot, priority)),
-        1 => slots.prop_map(HeapStep::Remove),
-    ];
-    vec(step, 0..200)
-}
 
 #[derive(Clone, Debug)]
 enum SetStep {
@@ -76,47 +55,6 @@ fn touches() -> impl Strategy<Value = Vec<(NodeId, Touch)>> {
 
 proptest! {
     #![proptest_config(config(512))]
-
-    #[test]
-    fn test_heap_agrees_with_a_sorted_list(steps in heap_steps()) {
-        let mut heap = IndexedHeap::new();
-        // (priority, arrival, slot); the next is the one with the largest priority, then the smallest arrival.
-        let mut model: Vec<(i8, usize, u32)> = Vec::new();
-        for (arrival, step) in steps.into_iter().enumerate() {
-            let place = |model: &[(i8, usize, u32)], slot| model.iter().position(|entry| entry.2 == slot);
-            match step {
-                HeapStep::Push(slot, priority) => {
-                    let is_new = place(&model, slot).is_none();
-                    prop_assert_eq!(heap.push(slot, priority), is_new);
-                    if is_new {
-                        model.push((priority, arrival, slot));
-                    }
-                }
-                HeapStep::Pop => {
-                    let expected = (!model.is_empty()).then(|| model.remove(0));
-                    prop_assert_eq!(heap.pop(), expected.map(|(priority, _, slot)| (slot, priority)));
-                }
-                HeapStep::Update(slot, priority) => {
-                    let place = place(&model, slot);
-                    prop_assert_eq!(heap.update(slot, priority), place.is_some());
-                    if let Some(place) = place {
-                        model[place].0 = priority;
-                    }
-                }
-                HeapStep::Remove(slot) => {
-                    let removed = place(&model, slot).map(|place| model.remove(place).0);
-                    prop_assert_eq!(heap.remove(slot), removed);
-                }
-            }
-            model.sort_by_key(|&(priority, arrival, _)| (-priority, arrival));
-            prop_assert_eq!(heap.len(), model.len());
-            prop_assert_eq!(heap.peek(), model.first().map(|&(priority, _, slot)| (slot, priority)));
-            for slot in 0..40 {
-                let expected = place(&model, slot).map(|place| model[place].0);
-                prop_assert_eq!(heap.priority(slot), expected);
-            }
-        }
-    }
 
     #[test]
     fn test_ready_set_agrees_with_a_sorted_set(

@@ -2,7 +2,6 @@
 //!
 //! In reading order:
 //!
-//! - [`heap`]: an indexed heap over dense slots, for callers that keep their own states
 //! - [`state`]: the states of a queue's entry
 //! - [`values`]: what a queue is made of, given, and answers
 //! - [`tracked`]: the queue: states, delays, retries, deadlines, ageing, bounds, counts
@@ -11,7 +10,6 @@
 //! - [`waits`]: how long entries waited
 
 mod book;
-pub mod heap;
 mod lineup;
 mod places;
 pub mod state;
@@ -19,7 +17,6 @@ pub mod tracked;
 pub mod values;
 pub mod waits;
 
-pub use self::heap::IndexedHeap;
 pub use self::state::EntryState;
 pub use self::tracked::Queue;
 pub use self::values::{
