@@ -47,6 +47,7 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
+    from makespan.planner import Plan, plan
     from makespan.scheduling import DependencyGraph, ExecutionScheduler
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "NodeColumns",
     "NotComputedYet",
     "OptimizedSequentialStrategy",
+    "Plan",
     "PreparedWorkflow",
     "Progress",
     "QueueError",
@@ -96,6 +98,7 @@ __all__ = [
     "each",
     "effect",
     "get",
+    "plan",
     "step",
     "strategies",
     "workflow",
@@ -109,6 +112,8 @@ __version__ = VERSION
 _LOADED_LATE = {
     "DependencyGraph": "makespan.scheduling",
     "ExecutionScheduler": "makespan.scheduling",
+    "Plan": "makespan.planner",
+    "plan": "makespan.planner",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

@@ -25,6 +25,7 @@ __all__ = [
     "each_handle",
     "inline",
     "is_tracing",
+    "plan",
     "usable_cores",
 ]
 
@@ -54,6 +55,15 @@ BUILD_PROFILE: Final[str]
 
 def usable_cores() -> int: ...
 def is_tracing() -> bool: ...
+def plan(
+    graph: Graph,
+    durations_ns: NDArray[np.uint64],
+    demands: NDArray[np.int64],
+    capacities: NDArray[np.int64],
+    time_limit_ns: int | None,
+    max_schedules: int | None,
+    seed: int,
+) -> tuple[NDArray[np.uint64], int, int, str, int, bool]: ...
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
 

@@ -21,6 +21,7 @@ mod history;
 mod layout;
 mod list_scheduler;
 mod names;
+mod plan;
 mod prepared;
 mod program;
 mod progress;
@@ -51,6 +52,8 @@ mod _core {
     use crate::history::PyHistory;
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
+    #[pymodule_export]
+    use crate::plan::plan;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]
