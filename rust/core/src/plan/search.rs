@@ -26,8 +26,8 @@ struct Member {
 /// The search over lists of a compact problem.
 ///
 /// In the manner of the hybrid genetic algorithm of Valls, Ballestín and Quintanilla (2008): every list is made into a
-/// schedule, the schedule is justified twice, and the list that is kept is that of the justified one. Three things differ,
-/// because they proved better by measuring at equal numbers of schedules:
+/// schedule, the schedule is justified twice, and the list that is kept is that of the justified one. Three things
+/// differ:
 ///
 /// - Populations follow one another, each four times as large and starting afresh: a small one is soon good, a large one ends
 ///   better, and nobody need know beforehand how long the search will be.
