@@ -49,6 +49,7 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
+    from makespan.planner import Plan, plan
     from makespan.scheduling import (
         DeadEntry,
         DependencyGraph,
@@ -84,6 +85,7 @@ __all__ = [
     "NodeColumns",
     "NotComputedYet",
     "OptimizedSequentialStrategy",
+    "Plan",
     "PoolUsage",
     "PreparedWorkflow",
     "Priority",
@@ -118,6 +120,7 @@ __all__ = [
     "each",
     "effect",
     "get",
+    "plan",
     "step",
     "strategies",
     "workflow",
@@ -136,6 +139,8 @@ _LOADED_LATE = {
     "Priority": "makespan.scheduling",
     "QueueHealth": "makespan.scheduling",
     "QueueStatistics": "makespan.scheduling",
+    "Plan": "makespan.planner",
+    "plan": "makespan.planner",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

@@ -43,6 +43,7 @@ __all__ = [
     "inline",
     "is_tracing",
     "limit",
+    "plan",
     "usable_cores",
 ]
 
@@ -80,6 +81,15 @@ def host() -> tuple[int, int | None, int]: ...
 def demands(needs: Mapping[str, float | str]) -> list[tuple[str, int]]: ...
 def limit(name: str, value: float | str) -> int: ...
 def is_tracing() -> bool: ...
+def plan(
+    graph: Graph,
+    durations_ns: NDArray[np.uint64],
+    demands: NDArray[np.int64],
+    capacities: NDArray[np.int64],
+    time_limit_ns: int | None,
+    max_schedules: int | None,
+    seed: int,
+) -> tuple[NDArray[np.uint64], int, int, str, int, bool]: ...
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
 

@@ -217,6 +217,9 @@ CALLS: dict[str, Callable[[], object]] = {
     "demands": lambda: _core.demands({"net": 1.5, "memory": "1 kB"}),
     "limit": lambda: _core.limit("net", 0),
     "is_tracing": _core.is_tracing,
+    "plan": lambda: _core.plan(
+        GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0
+    ),
     "inline": lambda: _core.inline("inner", len, ("ab",), {}),
     "each_handle": lambda: _core.each_handle([SAMPLE.parameter]),
     "Step.__new__": new_step,

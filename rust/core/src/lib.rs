@@ -7,7 +7,7 @@
 //!
 //! - [`graph`]: the immutable dependency graph, its order, levels, ranks and critical path
 //! - [`sched`]: the scheduler, events in and actions out, and when to wake another worker
-//! - [`plan`]: in which order a graph is gone through
+//! - [`plan`]: in which order a graph is gone through, and when its nodes start under limited resources
 //! - [`optimize`]: what may be rewritten, and which edges declared effects require
 //! - [`predict`]: expected durations from earlier runs
 //! - [`queue`]: the indexed priority queue; [`Priority`]: what it orders by

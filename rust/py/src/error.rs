@@ -3,6 +3,7 @@
 //! Exceptions are classes written in Python (`makespan/exceptions.py`), loaded when first raised.
 
 use makespan_core::graph::{GraphError, NodeId};
+use makespan_core::plan::{PlanError, TOTAL_NS_MAX};
 use makespan_core::queue::{EntryState, QueueFull};
 use makespan_core::sched::SchedulerError;
 use makespan_core::sched::list::ListError;
@@ -45,6 +46,8 @@ pub(crate) enum BindError {
     RunScheduler(SchedulerError),
     /// The list scheduler was asked for the impossible.
     List(ListError),
+    /// What was to be planned has no plan.
+    Plan(PlanError),
     /// Python raised.
     Python(PyErr),
     /// The edges of a workflow form a cycle; paths in order, first not repeated.
@@ -113,6 +116,12 @@ impl From<ListError> for BindError {
     }
 }
 
+impl From<PlanError> for BindError {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(error)
+    }
+}
+
 impl From<PyErr> for BindError {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
@@ -138,6 +147,7 @@ impl From<BindError> for PyErr {
             BindError::Python(error) => error,
             BindError::Graph(error) => graph_error(error),
             BindError::List(error) => list_error(error),
+            BindError::Plan(error) => plan_error(&error),
             BindError::RunScheduler(error) => match error {
                 SchedulerError::UnknownNode { node, .. } => {
                     raise::SchedulerError::new_err((node.get(), "unknown", "any"))
@@ -288,6 +298,28 @@ fn list_error(error: ListError) -> PyErr {
             target,
             format!("a node that is added now, from {first_new} on: edges into older nodes come too late"),
         )),
+    }
+}
+
+fn plan_error(error: &PlanError) -> PyErr {
+    use classes::{UnsatisfiableError, ValidationError};
+    const NOT_NEGATIVE: &str = "a whole number that is not negative";
+    match *error {
+        PlanError::LengthMismatch { what, expected, actual } => {
+            ValidationError::new_err((what, actual, format!("length {expected}")))
+        }
+        PlanError::NegativeDemand { node, resource, amount } => {
+            ValidationError::new_err((format!("demands[{node}, {resource}]"), amount, NOT_NEGATIVE))
+        }
+        PlanError::NegativeCapacity { resource, capacity } => {
+            ValidationError::new_err((format!("capacities[{resource}]"), capacity, NOT_NEGATIVE))
+        }
+        PlanError::DemandAboveCapacity { node, resource, amount, capacity } => {
+            UnsatisfiableError::new_err((node, resource, amount, capacity))
+        }
+        PlanError::TooLong { total_ns } => {
+            ValidationError::new_err(("durations", total_ns, format!("a sum of at most {TOTAL_NS_MAX} ns")))
+        }
     }
 }
 

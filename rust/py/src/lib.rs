@@ -28,6 +28,7 @@ mod list_scheduler;
 mod monitor;
 mod names;
 mod needs;
+mod plan;
 mod pool_table;
 mod prepared;
 mod program;
@@ -72,6 +73,8 @@ mod _core {
     use crate::host::host;
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
+    #[pymodule_export]
+    use crate::plan::plan;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]

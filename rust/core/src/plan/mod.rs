@@ -1,7 +1,33 @@
-//! In which order a graph is gone through.
+//! In which order a graph is gone through, and when its nodes start under limited resources.
 //!
 //! - [`mod@static_order`]: one order for all runs of a graph, from expected durations
+//! - [`Problem`]: a graph, durations, demands and capacities; what is wrong with a schedule
+//! - [`plan()`]: the method by size, the first schedule, the search, and what is known about the result
+//! - [`list_schedule`]: parallel schedule generation, for graphs of any size
+//! - [`lower_bound`]: what no schedule can undercut
+//!
+//! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
+//! list of nodes into a schedule, `rules` gives first lists, `search` finds better ones.
+//!
+//! **Architecture invariant:** there is no clock here: effort is counted in generated schedules, and who wants to stop earlier
+//! says so when asked.
 
+mod bound;
+mod compact;
+mod error;
+mod generate;
+mod list;
+mod planner;
+mod problem;
+mod profile;
+mod random;
+mod rules;
+mod search;
 pub mod static_order;
 
+pub use self::bound::lower_bound;
+pub use self::error::{PlanError, TOTAL_NS_MAX};
+pub use self::list::list_schedule;
+pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};
+pub use self::problem::{Problem, Violation};
 pub use self::static_order::{StaticOrder, static_order};
