@@ -11,6 +11,7 @@ import numpy as np
 from makespan import _core
 from makespan.exceptions import ValidationError
 from makespan.scheduling.arguments import count, ns_of, times_ns_of, vector
+from makespan.scheduling.usage import usage_over_time
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -106,11 +107,7 @@ class Plan:
         """
         if not 0 <= resource < self.capacities.size:
             raise ValidationError("resource", resource, f"an index below {self.capacities.size}")
-        held = self.demands[:, resource]
-        moments, place = np.unique(np.concatenate([self.start, self.finish]), return_inverse=True)
-        change = np.zeros(moments.size, dtype=np.int64)
-        np.add.at(change, place, np.concatenate([held, -held]))
-        return moments, np.cumsum(change)
+        return usage_over_time(self.start, self.finish, self.demands[:, resource])
 
     def __repr__(self) -> str:
         proof = "optimal" if self.is_optimal else f"at most {self.gap:.1%} above the optimum"

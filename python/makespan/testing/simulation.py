@@ -12,6 +12,7 @@ from makespan.scheduling.arguments import count, ids_of, ns_of, times_ns_of, vec
 from makespan.scheduling.graph import DependencyGraph
 from makespan.scheduling.scheduler import ExecutionScheduler
 from makespan.scheduling.scheduler_state import STATE_NAMES
+from makespan.scheduling.usage import usage_over_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,12 +101,7 @@ class Simulation:
         if count(resource, "resource") >= self.demands.shape[1]:
             raise ValidationError("resource", resource, f"an index below {self.demands.shape[1]}")
         ran = ~np.isnan(self.start)
-        times = np.concatenate([self.start[ran], self.finish[ran]])
-        held = self.demands[ran, resource]
-        moments, place = np.unique(times, return_inverse=True)
-        change = np.zeros(moments.size, dtype=np.int64)
-        np.add.at(change, place, np.concatenate([held, -held]))
-        return moments, np.cumsum(change)
+        return usage_over_time(self.start[ran], self.finish[ran], self.demands[ran, resource])
 
     def __repr__(self) -> str:
         n_finished = int((self.state == STATE_NAMES.index("finished")).sum())

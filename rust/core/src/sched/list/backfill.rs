@@ -13,13 +13,10 @@ use super::lines::Front;
 const N_LOOKED_AT_MAX: usize = 256;
 
 impl ListScheduler {
-    /// When the head can start, given what runs and when it is expected to end. Its needs fit into the capacities.
-    pub(super) fn reserve(&self, now_ns: u64, head: u32) -> u64 {
-        self.reservation_with_left(now_ns, head).0
-    }
-
-    /// The reservation, and what is left of each pool then beside the head.
-    fn reservation_with_left(&self, now_ns: u64, head: u32) -> (u64, Vec<i64>) {
+    /// When the head can start, given what runs and when it is expected to end, and what is left of each pool then beside it.
+    ///
+    /// Its needs fit into the capacities.
+    fn reserve(&self, now_ns: u64, head: u32) -> (u64, Vec<i64>) {
         let durations = self.durations.as_ref().expect("backfilling is for known durations");
         let needs = self.demands.row(self.nodes[head as usize].demand);
         let mut left: Vec<i64> = (0..self.pools.len() as u32).map(|pool| self.pools.free(pool)).collect();
@@ -48,18 +45,17 @@ impl ListScheduler {
         (at_ns, left)
     }
 
-    /// Takes nodes behind the head, which has the reservation and is not among the fronts any more.
+    /// Makes the reservation of the head, which is not among the fronts any more, and takes nodes behind it.
     pub(super) fn backfill(
         &mut self,
         now_ns: u64,
+        head: u32,
         fronts: &mut BinaryHeap<Front>,
         n_end: usize,
         taken: &mut Vec<u32>,
     ) {
-        let Some((head, _)) = self.reservation else {
-            return;
-        };
-        let (start_ns, mut left) = self.reservation_with_left(now_ns, head);
+        let (start_ns, mut left) = self.reserve(now_ns, head);
+        self.reservation = Some((head, start_ns));
         for _ in 0..N_LOOKED_AT_MAX {
             let Some(front) = fronts.peek_mut().filter(|_| taken.len() < n_end) else {
                 break;

@@ -50,8 +50,8 @@ impl ListScheduler {
             let Some(front) = fronts.peek_mut() else {
                 break;
             };
-            if !self.take_front(now_ns, front, taken) {
-                self.backfill(now_ns, &mut fronts, n_end, taken);
+            if let Some(head) = self.take_front(now_ns, front, taken) {
+                self.backfill(now_ns, head, &mut fronts, n_end, taken);
                 break;
             }
         }
@@ -66,31 +66,32 @@ impl ListScheduler {
         self.lines.fronts(fronts, |id| (self.priorities[id as usize], self.nodes[id as usize].demand));
     }
 
-    /// Takes the node at the front of a line, or passes over it; false where what goes next is for backfilling to say.
+    /// Takes the node at the front of a line, or passes over it.
+    ///
+    /// Returns the node where it is the head of the line and durations are known: what goes next is for backfilling to say.
     #[inline]
-    fn take_front(&mut self, now_ns: u64, front: PeekMut<'_, Front>, taken: &mut Vec<u32>) -> bool {
+    fn take_front(&mut self, now_ns: u64, front: PeekMut<'_, Front>, taken: &mut Vec<u32>) -> Option<u32> {
         let Front { node: id, demand, .. } = *front;
         if self.was_lowered && !self.pools.could_fit(self.demands.row(demand)) {
             self.set_aside(&front);
             self.move_on(front);
-            return true;
+            return None;
         }
         let Ok(worker) = self.choose_worker(now_ns, id) else {
             self.move_on(front);
-            return true;
+            return None;
         };
         if demand == demands::NOTHING || self.pools.offer(self.demands.row(demand)) {
             self.dispatch(now_ns, &front, worker, taken);
             self.move_on(front);
-        } else if self.durations.is_some() && self.reservation.is_none() {
-            self.reservation = Some((id, self.reserve(now_ns, id)));
+        } else if self.durations.is_some() {
             self.move_on(front);
-            return false;
+            return Some(id);
         } else {
             // All of the line needs a pool that is closed now.
             PeekMut::pop(front);
         }
-        true
+        None
     }
 
     /// Replaces a front by the next of its line.
