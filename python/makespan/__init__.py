@@ -49,7 +49,8 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
-    from makespan.planner import Plan, plan
+    from makespan.planning.plan import Plan
+    from makespan.planning.planner import plan
     from makespan.scheduling import (
         DeadEntry,
         DependencyGraph,
@@ -139,8 +140,8 @@ _LOADED_LATE = {
     "Priority": "makespan.scheduling",
     "QueueHealth": "makespan.scheduling",
     "QueueStatistics": "makespan.scheduling",
-    "Plan": "makespan.planner",
-    "plan": "makespan.planner",
+    "Plan": "makespan.planning.plan",
+    "plan": "makespan.planning.planner",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

@@ -27,7 +27,7 @@ RANKS = {
     "cache": 2,
     "executors": 2,
     "optimizer": 2,
-    "planner": 2,
+    "planning": 2,
     "prediction": 2,
     "resources": 2,
     "strategies": 3,
