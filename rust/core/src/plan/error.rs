@@ -46,6 +46,92 @@ pub enum PlanError {
         /// The sum of the durations.
         total_ns: u128,
     },
+    /// A node has no mode.
+    NoMode {
+        /// The node.
+        node: usize,
+    },
+    /// A node whose start is fixed has more than one mode.
+    ModesOfFixedNode {
+        /// The node.
+        node: usize,
+        /// How many it has.
+        n_modes: usize,
+    },
+    /// The steps of the capacities do not ascend from 0.
+    StepsNotAscending {
+        /// The index of the first step that does not.
+        step_idx: usize,
+    },
+    /// A resource that is used up has a capacity that changes.
+    StepOfStock {
+        /// The index of the resource.
+        resource: usize,
+    },
+    /// The maximum lateness is asked for, and no node has a due date.
+    NoDueDate,
+    /// The weights add up to more than [`TOTAL_NS_MAX`].
+    TooHeavy {
+        /// The sum of the weights.
+        total: u128,
+    },
+    /// A node cannot finish, or was not made to finish, by its deadline.
+    DeadlineTooEarly {
+        /// The node.
+        node: usize,
+        /// Its deadline.
+        deadline_ns: u64,
+        /// When it finishes at the earliest, or in the best schedule found.
+        earliest_ns: u64,
+        /// Whether no schedule keeps the deadline.
+        is_proven: bool,
+    },
+    /// What goes before a node cannot be, or was not made to be, over by the node's fixed start.
+    StartTooEarly {
+        /// The node.
+        node: usize,
+        /// Its fixed start.
+        start_ns: u64,
+        /// When it could start at the earliest, or in the best schedule found.
+        earliest_ns: u64,
+        /// Whether no schedule keeps the start.
+        is_proven: bool,
+    },
+    /// Nodes whose starts are fixed need more of a resource than there is.
+    FixedAboveCapacity {
+        /// The node that is too much.
+        node: usize,
+        /// The index of the resource.
+        resource: usize,
+        /// When.
+        at_ns: u64,
+        /// How much it needs.
+        amount: i64,
+        /// How much the other fixed nodes leave.
+        free: i64,
+    },
+    /// The capacities are never sufficient for a node for as long as it takes.
+    NoStretch {
+        /// The node.
+        node: usize,
+        /// How long it takes.
+        duration_ns: u64,
+        /// How long it finds enough at most.
+        longest_ns: u64,
+        /// Whether this is so without other nodes; otherwise in the best schedule found.
+        is_proven: bool,
+    },
+    /// Nodes use up more of a resource than there is.
+    StockTooSmall {
+        /// The index of the resource.
+        resource: usize,
+        /// How much they use up.
+        amount: i128,
+        /// How much there is.
+        capacity: i64,
+        /// Whether this is so in all modes; otherwise in the best found.
+        is_proven: bool,
+    },
 }
 
 /// The longest that all nodes together may take: 146 years, so that no sum of times overflows.
@@ -68,6 +154,48 @@ impl fmt::Display for PlanError {
             }
             Self::TooLong { total_ns } => {
                 write!(f, "the durations add up to {total_ns} ns, which is more than {TOTAL_NS_MAX}")
+            }
+            Self::NoMode { node } => write!(f, "node {node} has no mode"),
+            Self::ModesOfFixedNode { node, n_modes } => {
+                write!(f, "node {node} has a fixed start, and {n_modes} modes instead of one")
+            }
+            Self::StepsNotAscending { step_idx } => {
+                write!(
+                    f,
+                    "step {step_idx} of the capacities is not after the one before it, or the first is not at 0"
+                )
+            }
+            Self::StepOfStock { resource } => {
+                write!(f, "resource {resource} is used up, and its capacity changes")
+            }
+            Self::NoDueDate => write!(f, "the maximum lateness needs a due date, and no node has one"),
+            Self::TooHeavy { total } => {
+                write!(f, "the weights add up to {total}, which is more than {TOTAL_NS_MAX}")
+            }
+            Self::DeadlineTooEarly { node, deadline_ns, earliest_ns, is_proven } => {
+                let how = if *is_proven { "cannot finish" } else { "was not found to finish" };
+                write!(f, "node {node} {how} before {earliest_ns} ns, and its deadline is {deadline_ns} ns")
+            }
+            Self::StartTooEarly { node, start_ns, earliest_ns, is_proven } => {
+                let how = if *is_proven { "cannot start" } else { "was not found to be able to start" };
+                write!(
+                    f,
+                    "node {node} {how} before {earliest_ns} ns, and its start is fixed at {start_ns} ns"
+                )
+            }
+            Self::FixedAboveCapacity { node, resource, at_ns, amount, free } => {
+                write!(
+                    f,
+                    "node {node} demands {amount} of resource {resource} at {at_ns} ns, and other fixed nodes leave {free}"
+                )
+            }
+            Self::NoStretch { node, duration_ns, longest_ns, is_proven } => {
+                let where_ = if *is_proven { "the capacities" } else { "the best schedule found" };
+                write!(f, "node {node} takes {duration_ns} ns, and {where_} leave room for {longest_ns} ns")
+            }
+            Self::StockTooSmall { resource, amount, capacity, is_proven } => {
+                let least = if *is_proven { "at least " } else { "" };
+                write!(f, "nodes use up {least}{amount} of resource {resource}, of which there is {capacity}")
             }
         }
     }

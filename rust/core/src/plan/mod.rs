@@ -5,6 +5,7 @@
 //! - [`plan()`]: the method by size, the first schedule, the search, and what is known about the result
 //! - [`list_schedule`]: parallel schedule generation, for graphs of any size
 //! - [`lower_bound`]: what no schedule can undercut
+//! - [`constrained`]: releases, deadlines, due dates, fixed starts, modes, capacities that change, other objectives
 //!
 //! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
 //! list of nodes into a schedule, `rules` gives first lists, `search` finds better ones.
@@ -14,6 +15,7 @@
 
 mod bound;
 mod compact;
+pub mod constrained;
 mod error;
 mod generate;
 mod list;
