@@ -44,6 +44,7 @@ __all__ = [
     "is_tracing",
     "limit",
     "plan",
+    "plan_constrained",
     "usable_cores",
 ]
 
@@ -89,7 +90,16 @@ def plan(
     time_limit_ns: int | None,
     max_schedules: int | None,
     seed: int,
+    workers: int,
 ) -> tuple[NDArray[np.uint64], int, int, str, int, bool]: ...
+def plan_constrained(
+    graph: Graph,
+    terms: PlanTerms,
+    time_limit_ns: int | None,
+    max_schedules: int | None,
+    seed: int,
+    workers: int,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], int, int, str, int, bool]: ...
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
 

@@ -193,6 +193,42 @@ class UnsatisfiableError(WorkflowError):
         return f"{who} needs {self.requested} of resource {self.resource!r}, which {there}"
 
 
+class DeadlineError(UnsatisfiableError):
+    """A node cannot keep its deadline or its fixed start, or no plan was found in which it does.
+
+    Parameters
+    ----------
+    path
+        The node, by path or id.
+    term
+        ``"deadline"`` or ``"start"``.
+    limit_s
+        When the node has to finish or to start.
+    reached_s
+        When it can do so at the earliest, or does so in the best plan that was found.
+    is_proven
+        Whether no plan keeps the term. Otherwise a longer search, or another seed, may find one.
+    """
+
+    code = "deadline"
+
+    def __init__(self, path: str | int, term: str, limit_s: float, reached_s: float, is_proven: bool) -> None:
+        super().__init__(path, term, reached_s, limit_s)
+        self.term = term
+        self.limit_s = limit_s
+        self.reached_s = reached_s
+        self.is_proven = is_proven
+        self.args = (path, term, limit_s, reached_s, is_proven)
+
+    def __str__(self) -> str:
+        who = f"node {self.path}" if isinstance(self.path, int) else self.path
+        verb = "finish" if self.term == "deadline" else "start"
+        how = f"cannot {verb}" if self.is_proven else f"does not {verb} in the best plan found"
+        late_s = self.reached_s - self.limit_s
+        text = f"{who} {how} before {self.reached_s:g} s, {late_s:g} s after its {self.term} at {self.limit_s:g} s"
+        return text if self.is_proven else f"{text}; a longer search may find a plan that keeps it"
+
+
 class ArgumentMismatchError(WorkflowError, TypeError):
     """The arguments of a call do not fit the signature.
 

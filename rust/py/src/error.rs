@@ -22,6 +22,7 @@ mod classes {
     pyo3::import_exception!(makespan.exceptions, ClosedQueueError);
     pyo3::import_exception!(makespan.exceptions, ClosedResourcesError);
     pyo3::import_exception!(makespan.exceptions, CycleError);
+    pyo3::import_exception!(makespan.exceptions, DeadlineError);
     pyo3::import_exception!(makespan.exceptions, DuplicateKeyError);
     pyo3::import_exception!(makespan.exceptions, EmptyQueueError);
     pyo3::import_exception!(makespan.exceptions, ForeignHandleError);
@@ -302,7 +303,8 @@ fn list_error(error: ListError) -> PyErr {
 }
 
 fn plan_error(error: &PlanError) -> PyErr {
-    use classes::{UnsatisfiableError, ValidationError};
+    use classes::{DeadlineError, UnsatisfiableError, ValidationError};
+    let seconds = |ns: u64| ns as f64 / 1e9;
     const NOT_NEGATIVE: &str = "a whole number that is not negative";
     match *error {
         PlanError::LengthMismatch { what, expected, actual } => {
@@ -319,6 +321,53 @@ fn plan_error(error: &PlanError) -> PyErr {
         }
         PlanError::TooLong { total_ns } => {
             ValidationError::new_err(("durations", total_ns, format!("a sum of at most {TOTAL_NS_MAX} ns")))
+        }
+        PlanError::NoMode { node } => {
+            ValidationError::new_err((format!("modes[{node}]"), "empty", "at least one mode"))
+        }
+        PlanError::ModesOfFixedNode { node, n_modes } => ValidationError::new_err((
+            format!("modes[{node}]"),
+            format!("{n_modes} modes"),
+            "one mode, since the start of the node is fixed",
+        )),
+        PlanError::StepsNotAscending { step_idx } => ValidationError::new_err((
+            format!("capacities[0][{step_idx}]"),
+            "not after the one before it, or not 0 at the beginning",
+            "times that ascend from 0",
+        )),
+        PlanError::StepOfStock { resource } => ValidationError::new_err((
+            format!("consumed[{resource}]"),
+            true,
+            "false, since the capacity of the resource changes over time",
+        )),
+        PlanError::NoDueDate => ValidationError::new_err((
+            "due",
+            "missing",
+            "a due date for at least one node, as the objective asks",
+        )),
+        PlanError::TooHeavy { total } => ValidationError::new_err((
+            "weights",
+            total,
+            format!("a sum of at most {TOTAL_NS_MAX} millionths"),
+        )),
+        PlanError::DeadlineTooEarly { node, deadline_ns, earliest_ns, is_proven } => {
+            DeadlineError::new_err((node, "deadline", seconds(deadline_ns), seconds(earliest_ns), is_proven))
+        }
+        PlanError::StartTooEarly { node, start_ns, earliest_ns, is_proven } => {
+            DeadlineError::new_err((node, "start", seconds(start_ns), seconds(earliest_ns), is_proven))
+        }
+        PlanError::FixedAboveCapacity { node, resource, at_ns, amount, free } => {
+            let moment = format!("{resource} at {} s, beside the other fixed nodes,", seconds(at_ns));
+            UnsatisfiableError::new_err((node, moment, amount, free))
+        }
+        PlanError::NoStretch { node, duration_ns, longest_ns, is_proven } => {
+            let where_ = if is_proven { "the capacities" } else { "the best plan found" };
+            let what = format!("seconds on end that {where_} leave");
+            UnsatisfiableError::new_err((node, what, seconds(duration_ns), seconds(longest_ns)))
+        }
+        PlanError::StockTooSmall { resource, amount, capacity, is_proven } => {
+            let who = if is_proven { "the graph at least" } else { "the best plan found" };
+            UnsatisfiableError::new_err((who, resource, amount, capacity))
         }
     }
 }

@@ -29,6 +29,8 @@ mod monitor;
 mod names;
 mod needs;
 mod plan;
+mod plan_constrained;
+mod plan_team;
 mod pool_table;
 mod prepared;
 mod program;
@@ -75,6 +77,8 @@ mod _core {
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
     use crate::plan::plan;
+    #[pymodule_export]
+    use crate::plan_constrained::plan_constrained;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]

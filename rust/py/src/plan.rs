@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use makespan_core::plan::{Planned, Problem, default_schedules, plan as core_plan};
+use makespan_core::plan::{PlanError, Planned, Problem, default_schedules, plan as core_plan};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -10,16 +10,14 @@ use crate::clock::clock;
 use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
-
-/// How often a search looks for signals.
-const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
+use crate::plan_team::{Limits, best_of};
 
 /// Starts, makespan, lower bound, in nanoseconds; method; number of schedules; whether time or Ctrl-C ended the search.
 type PyPlanned<'py> = (Bound<'py, PyArray1<u64>>, u64, u64, &'static str, u64, bool);
 
 /// Plan a graph under limited resources. Ctrl-C ends the search, and the best schedule so far is returned.
 #[pyfunction]
-#[pyo3(signature = (graph, durations_ns, demands, capacities, time_limit_ns, max_schedules, seed))]
+#[pyo3(signature = (graph, durations_ns, demands, capacities, time_limit_ns, max_schedules, seed, workers))]
 #[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
 #[expect(clippy::too_many_arguments, reason = "one crossing carries the whole problem")]
 pub(crate) fn plan<'py>(
@@ -31,6 +29,7 @@ pub(crate) fn plan<'py>(
     time_limit_ns: Option<u64>,
     max_schedules: Option<u64>,
     seed: u64,
+    workers: usize,
 ) -> BindResult<PyPlanned<'py>> {
     let begun = clock().raw();
     let graph = graph.shared();
@@ -44,22 +43,12 @@ pub(crate) fn plan<'py>(
         (None, Some(_)) => u64::MAX,
         (None, None) => default_schedules(graph.n_nodes()),
     };
-    let planned: Planned = detached(py, || {
+    let limits = Limits { begun, time_limit, n_schedules_max, seed, n_threads: workers };
+    let planned = detached(py, || -> Result<Planned, PlanError> {
         let problem = Problem::new(graph, durations_ns, demands, capacities)?;
-        let mut looked = begun;
-        let planned = core_plan(&problem, seed, n_schedules_max, || {
-            let now = clock().raw();
-            if time_limit.is_some_and(|limit| clock().delta(begun, now) >= limit) {
-                return false;
-            }
-            if clock().delta(looked, now) > SIGNAL_PERIOD {
-                looked = now;
-                // What a handler raises ends the search as a time limit does: the best so far is the answer.
-                return Python::attach(|py| py.check_signals().is_ok());
-            }
-            true
-        });
-        Ok::<_, makespan_core::plan::PlanError>(planned)
+        best_of(&limits, |seed, n_schedules_max, keep_going| {
+            Ok(core_plan(&problem, seed, n_schedules_max, keep_going))
+        })
     })?;
     Ok((
         planned.starts_ns.into_pyarray(py),
