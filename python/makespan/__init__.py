@@ -20,6 +20,7 @@ from makespan.exceptions import (
     ClosedResourcesError,
     ConfigurationError,
     CycleError,
+    DeadlineError,
     DuplicateKeyError,
     EmptyQueueError,
     ExecutionException,
@@ -49,6 +50,8 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
+    from makespan.planning.optimizer import ExecutionOptimizer
+    from makespan.planning.options import PlanOptions
     from makespan.planning.plan import Plan
     from makespan.planning.planner import plan
     from makespan.scheduling import (
@@ -72,10 +75,12 @@ __all__ = [
     "CriticalPath",
     "CycleError",
     "DeadEntry",
+    "DeadlineError",
     "DependencyGraph",
     "DuplicateKeyError",
     "EmptyQueueError",
     "ExecutionException",
+    "ExecutionOptimizer",
     "ExecutionQueue",
     "ExecutionScheduler",
     "Failed",
@@ -87,6 +92,7 @@ __all__ = [
     "NotComputedYet",
     "OptimizedSequentialStrategy",
     "Plan",
+    "PlanOptions",
     "PoolUsage",
     "PreparedWorkflow",
     "Priority",
@@ -140,6 +146,8 @@ _LOADED_LATE = {
     "Priority": "makespan.scheduling",
     "QueueHealth": "makespan.scheduling",
     "QueueStatistics": "makespan.scheduling",
+    "ExecutionOptimizer": "makespan.planning.optimizer",
+    "PlanOptions": "makespan.planning.options",
     "Plan": "makespan.planning.plan",
     "plan": "makespan.planning.planner",
 }

@@ -21,6 +21,7 @@ __all__ = [
     "ClosedResourcesError",
     "ConfigurationError",
     "CycleError",
+    "DeadlineError",
     "DuplicateKeyError",
     "EmptyQueueError",
     "ExecutionException",

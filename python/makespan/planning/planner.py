@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from makespan import _core
-from makespan.exceptions import ValidationError
-from makespan.planning.plan import Plan
-from makespan.scheduling.arguments import count, ns_of, times_ns_of, vector
+from makespan.planning.optimizer import ExecutionOptimizer
+from makespan.planning.options import PlanOptions
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
+    from makespan.planning.plan import Plan
     from makespan.scheduling.graph import DependencyGraph
 
 __all__ = ["plan"]
@@ -24,13 +20,15 @@ def plan(
     graph: DependencyGraph,
     durations: ArrayLike,
     demands: ArrayLike | None = None,
-    capacities: ArrayLike | None = None,
+    capacities: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
     *,
     time_limit: float | None = None,
     max_schedules: int | None = None,
     seed: int = 0,
+    workers: int = 1,
+    options: PlanOptions | None = None,
 ) -> Plan:
-    """Find starts under which the whole graph is finished as early as possible.
+    """Find starts under which the whole graph is finished as early as possible, or another objective is small.
 
     A node starts after all its predecessors have finished, runs without interruption, and holds its demands meanwhile;
     no resource is ever demanded beyond its capacity (the resource-constrained project scheduling problem). The first
@@ -46,13 +44,20 @@ def plan(
     demands
         Whole numbers, shape ``(n_nodes, n_resources)``: what each node holds while it runs.
     capacities
-        Whole numbers, shape ``(n_resources,)``: how much there is.
+        Whole numbers, shape ``(n_resources,)``: how much there is. Where that changes, a tuple of the times of the
+        changes, seconds that ascend from 0, shape ``(n_steps,)``, and of the amounts from each of them on, shape
+        ``(n_steps, n_resources)``.
     time_limit
         Seconds after which the best plan so far is returned; the first one is made in any case.
     max_schedules
         How many schedules are generated at most. Where neither limit is given, so many that it takes milliseconds.
     seed
         Of the search; a whole number that is not negative.
+    workers
+        How many threads search, each with a seed of its own and an equal share of ``max_schedules``.
+    options
+        What a plan is to keep besides edges and capacities (releases, deadlines, fixed starts, delays, modes), and the
+        objective, if it is not the makespan.
 
     Returns
     -------
@@ -65,11 +70,18 @@ def plan(
         An argument has the wrong shape or a value that cannot be meant; the error names it.
     UnsatisfiableError
         A node demands more than there is; the error names node and resource.
+    DeadlineError
+        A deadline or a fixed start cannot be kept, which is said with the node and by how much, or it is not kept by
+        the best plan found (``is_proven`` tells which). An `UnsatisfiableError` as well.
 
     Notes
     -----
-    Deterministic for ``seed`` and ``max_schedules`` as long as the plan does not say ``is_truncated``. Releases the
-    interpreter; Ctrl-C ends the search and returns the best plan so far.
+    Deterministic for ``seed``, ``max_schedules`` and ``workers`` as long as the plan does not say ``is_truncated``.
+    Releases the interpreter; Ctrl-C ends the search and returns the best plan so far.
+
+    With options or changing capacities, lists of nodes and their modes are searched together, in the manner of
+    Hartmann (2001) and Van Peteghem and Vanhoucke (2010); beyond 4,000 nodes the first list counts, and generating
+    its schedule takes time that is quadratic at worst.
 
     Examples
     --------
@@ -80,36 +92,17 @@ def plan(
     >>> found = ms.plan(graph, [3, 3, 2, 2, 2], demands=[[1]] * 5, capacities=[2], max_schedules=1_000)
     >>> found.makespan, found.lower_bound
     (6.0, 6.0)
+
+    One worker until 3 s, two from then on.
+
+    >>> ms.plan(graph, [3, 3, 2, 2, 2], [[1]] * 5, ([0, 3], [[1], [2]]), max_schedules=1_000).makespan
+    8.0
     """
-    begun_s = time.perf_counter()
-    n_nodes = graph.n_nodes
-    durations_ns = times_ns_of(vector(durations, "durations", np.float64, n_nodes), "durations")
-    available = np.zeros(0, np.int64) if capacities is None else vector(capacities, "capacities", np.int64)
-    needed = _demands(demands, n_nodes, available.size)
-    limit_ns = None if time_limit is None else ns_of(time_limit, "time_limit")
-    n_max = None if max_schedules is None else count(max_schedules, "max_schedules")
-    start_ns, makespan_ns, bound_ns, method, n_schedules, is_truncated = _core.plan(
-        graph._graph, durations_ns, needed, available, limit_ns, n_max, count(seed, "seed")
+    optimizer = ExecutionOptimizer(
+        time_limit=time_limit,
+        max_schedules=max_schedules,
+        seed=seed,
+        workers=workers,
+        options=PlanOptions() if options is None else options,
     )
-    return Plan(
-        start=start_ns / 1e9,
-        finish=(start_ns + durations_ns) / 1e9,
-        makespan=makespan_ns / 1e9,
-        lower_bound=bound_ns / 1e9,
-        method=method,
-        n_schedules=n_schedules,
-        elapsed_s=time.perf_counter() - begun_s,
-        is_truncated=is_truncated,
-        demands=needed,
-        capacities=available,
-    )
-
-
-def _demands(demands: ArrayLike | None, n_nodes: int, n_resources: int) -> NDArray[np.int64]:
-    """Return demands as an array with a row per node; without any, nothing is needed."""
-    if demands is None:
-        return np.zeros((n_nodes, n_resources), np.int64)
-    array = np.asarray(demands)
-    if array.shape != (n_nodes, n_resources):
-        raise ValidationError("demands", f"shape {array.shape}", f"whole numbers, shape ({n_nodes}, {n_resources})")
-    return vector(array.ravel(), "demands", np.int64).reshape(n_nodes, n_resources)
+    return optimizer.plan(graph, durations, demands, capacities)

@@ -35,8 +35,8 @@ pub(crate) struct PyTerms<'py> {
     hint_modes: PyReadonlyArray1<'py, u32>,
 }
 
-/// Starts, finishes, modes; objective and lower bound, in nanoseconds times weights; method; number of schedules; whether
-/// time or Ctrl-C ended the search.
+/// Starts, finishes, modes; objective and lower bound, in nanoseconds times weights; method; number of schedules;
+/// whether time or Ctrl-C ended the search.
 type PyConstrainedPlan<'py> = (
     Bound<'py, PyArray1<u64>>,
     Bound<'py, PyArray1<u64>>,

@@ -81,13 +81,13 @@ impl Judged for ConstrainedPlan {
     }
 }
 
-/// Lets every thread search by `search(seed, n_schedules_max, keep_going)` and returns the best plan, the first among equals;
-/// the first refusal if no thread found one. Called while detached; what a signal handler raises ends all searches as a time
-/// limit does.
+/// Lets every thread search by `search(seed, n_schedules_max, keep_going)` and returns the best plan, the first
+/// among equals; the first refusal if no thread found one. Called while detached; what a signal handler raises ends
+/// all searches as a time limit does.
 ///
-/// A thread that finds an optimal plan ends those behind it, which could only find as good a one; those before it go on. So
-/// the result is the same in every run in which time and signals end nothing, whichever thread is faster. The schedules of
-/// threads that were ended this way are not counted, for the same reason.
+/// A thread that finds an optimal plan ends those behind it, which could only find as good a one; those before it go
+/// on. So the result is the same in every run in which time and signals end nothing, whichever thread is faster. The
+/// schedules of threads that were ended this way are not counted, for the same reason.
 pub(crate) fn best_of<T: Judged + Send, E: Send>(
     limits: &Limits,
     search: impl Fn(u64, u64, &mut dyn FnMut() -> bool) -> Result<T, E> + Sync,

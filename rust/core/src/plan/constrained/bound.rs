@@ -10,8 +10,8 @@ const N_PAIRS_MAX: usize = 1 << 18;
 /// What a node that counts nowhere has for a tail.
 pub(super) const NO_TAIL: i128 = i128::MIN;
 
-/// What comes after each node's finish at least, before due dates are subtracted: its finish and its tail are no more than the
-/// largest lateness. [`NO_TAIL`] where neither the node nor one after it counts.
+/// What comes after each node's finish at least, before due dates are subtracted: its finish and its tail are no
+/// more than the largest lateness. [`NO_TAIL`] where neither the node nor one after it counts.
 ///
 /// Without due dates the largest lateness is the makespan, so that these are the tails of the makespan.
 pub(super) fn tails(problem: &Constrained) -> Vec<i128> {
@@ -30,10 +30,10 @@ pub(super) fn tails(problem: &Constrained) -> Vec<i128> {
 
 /// Returns an objective that no schedule can undercut.
 ///
-/// For sums, every node finishes as early as it can: in its shortest modes, behind its longest path of releases, delays and
-/// supply. For the makespan and the lateness, the same with what follows, and work between a head and a tail (Carlier 1982):
-/// nodes that cannot start before `head` need, in the modes that take least, so much of a resource that it is not available
-/// before a certain time.
+/// For sums, every node finishes as early as it can: in its shortest modes, behind its longest path of releases,
+/// delays and supply. For the makespan and the lateness, the same with what follows, and work between a head and a
+/// tail (Carlier 1982): nodes that cannot start before `head` need, in the modes that take least, so much of a
+/// resource that it is not available before a certain time.
 pub(super) fn lower_bound(problem: &Constrained) -> i128 {
     if problem.n_nodes() == 0 {
         return 0;

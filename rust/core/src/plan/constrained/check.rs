@@ -61,13 +61,13 @@ impl Constrained {
     ///
     /// # Errors
     ///
-    /// [`PlanError`] when lengths do not fit, a value cannot be meant, or something is proven to be impossible: a mode for a
-    /// node, a deadline, a fixed start, fixed nodes beside each other.
+    /// [`PlanError`] when lengths do not fit, a value cannot be meant, or something is proven to be impossible: a
+    /// mode for a node, a deadline, a fixed start, fixed nodes beside each other.
     ///
     /// # Complexity
     ///
-    /// O(n + m + k · r) for k modes and r resources, and for every node a look through the steps of the supply and the fixed
-    /// nodes.
+    /// O(n + m + k · r) for k modes and r resources, and for every node a look through the steps of the supply and
+    /// the fixed nodes.
     pub fn new(graph: Arc<Graph>, modes: Modes, supply: Supply, terms: Terms) -> Result<Self, PlanError> {
         let n_nodes = graph.n_nodes();
         check_lengths(n_nodes, &modes, &supply, &terms)?;
@@ -322,18 +322,14 @@ impl Constrained {
 
     /// The objective of a schedule, by the finishes of the nodes.
     pub(super) fn value(&self, finishes: &[u64]) -> i128 {
-        let mut value = if self.objective.has_dues() && !self.objective.is_sum() { i128::MIN } else { 0 };
-        for ((&finish, &due), &weight) in finishes.iter().zip(&self.dues).zip(&self.weights) {
-            if due == NEVER_NS {
-                continue;
-            }
-            if self.objective.is_sum() {
-                value += (u128::from(finish.saturating_sub(due)) * u128::from(weight)) as i128;
-            } else {
-                value = value.max(i128::from(finish) - i128::from(due));
-            }
+        let nodes =
+            finishes.iter().zip(&self.dues).zip(&self.weights).filter(|((_, due), _)| **due != NEVER_NS);
+        if self.objective.is_sum() {
+            let parts = nodes
+                .map(|((finish, &due), &weight)| u128::from(finish.saturating_sub(due)) * u128::from(weight));
+            return parts.sum::<u128>() as i128;
         }
-        value
+        nodes.map(|((&finish, &due), _)| i128::from(finish) - i128::from(due)).max().unwrap_or(0)
     }
 }
 

@@ -56,8 +56,9 @@ impl<'a> Generator<'a> {
 
     /// Serial generation (Kelley 1963): each node of the list as early as its terms and the nodes before it allow.
     ///
-    /// Where `is_choosing` says yes to a node, it runs in the mode in which it finishes first, among those that do not use
-    /// up more than there is (as the extended generation of Van Peteghem and Vanhoucke 2010); `modes` is changed to that.
+    /// Where `is_choosing` says yes to a node, it runs in the mode in which it finishes first, among those that do
+    /// not use up more than there is (as the extended generation of Van Peteghem and Vanhoucke 2010); `modes` is
+    /// changed to that.
     pub(super) fn forward(
         &mut self,
         list: &[NodeId],
@@ -137,10 +138,10 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Moves every node of the last schedule as late as its successors and the objective allow, last finish first, and turns
-    /// `list` into the order of the new starts: the first half of double justification (Valls, Ballestín and Quintanilla
-    /// 2005), for any regular objective. A forward pass over the result finishes no node later than it is here, so that
-    /// neither the objective nor a missed limit becomes worse.
+    /// Moves every node of the last schedule as late as its successors and the objective allow, last finish first,
+    /// and turns `list` into the order of the new starts: the first half of double justification (Valls, Ballestín
+    /// and Quintanilla 2005), for any regular objective. A forward pass over the result finishes no node later than
+    /// it is here, so that neither the objective nor a missed limit becomes worse.
     pub(super) fn justify(&mut self, list: &mut [NodeId], modes: &[u32]) {
         let problem = self.problem;
         let value = problem.value(&self.finishes);

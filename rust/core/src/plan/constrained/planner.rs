@@ -64,16 +64,16 @@ impl<F: FnMut() -> bool> Effort<F> {
 
 /// Finds a schedule that keeps all terms and has a small objective.
 ///
-/// The first schedule is made in any case, in the order of the hint if there is one. Up to [`N_NODES_SEARCHED_MAX`] nodes it is
-/// then improved until the objective meets the lower bound, `n_schedules_max` schedules have been generated, or `keep_going` says
-/// no; it is asked before every schedule but the first.
+/// The first schedule is made in any case, in the order of the hint if there is one. Up to [`N_NODES_SEARCHED_MAX`]
+/// nodes it is then improved until the objective meets the lower bound, `n_schedules_max` schedules have been
+/// generated, or `keep_going` says no; it is asked before every schedule but the first.
 ///
 /// Deterministic for terms, a hint, a seed and `n_schedules_max`, as long as `keep_going` says yes.
 ///
 /// # Errors
 ///
-/// [`PlanError`] when no schedule was found that keeps all terms: it tells how far the best one is from that. This is no proof
-/// that there is none.
+/// [`PlanError`] when no schedule was found that keeps all terms: it tells how far the best one is from that. This
+/// is no proof that there is none.
 ///
 /// # Panics
 ///

@@ -44,9 +44,9 @@ pub(super) struct Best {
 
 /// The search over lists and modes.
 ///
-/// In the manner of the genetic algorithms of Hartmann (2001) and Van Peteghem and Vanhoucke (2010): a list and a vector of modes
-/// are made into a schedule, which is justified twice, some nodes choose their mode while that is done, and what is kept is what
-/// comes out. Populations follow one another as in the search for plain problems.
+/// In the manner of the genetic algorithms of Hartmann (2001) and Van Peteghem and Vanhoucke (2010): a list and a
+/// vector of modes are made into a schedule, which is justified twice, some nodes choose their mode while that is
+/// done, and what is kept is what comes out. Populations follow one another as in the search for plain problems.
 pub(super) struct Search<'a> {
     problem: &'a Constrained,
     generator: Generator<'a>,
@@ -271,8 +271,8 @@ impl<'a> Search<'a> {
         cost
     }
 
-    /// Two-point crossing of the lists (Hartmann 1998): the mother's up to the first point and from the second on, and between
-    /// them what is left in the father's order, with his modes.
+    /// Two-point crossing of the lists (Hartmann 1998): the mother's up to the first point and from the second on,
+    /// and between them what is left in the father's order, with his modes.
     fn cross(&mut self, mother: usize, father: usize) {
         let n_nodes = self.child.len();
         let points = [self.random.below(n_nodes + 1), self.random.below(n_nodes + 1)];
