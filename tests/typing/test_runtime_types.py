@@ -207,6 +207,10 @@ def scheduler_with_delay() -> _core.ListScheduler:
     return scheduler
 
 
+TERMS = terms_of(
+    PlanOptions(), np.ones(3, np.uint64), np.ones((3, 1), np.int64), None, np.ones((1, 1), np.int64)
+)
+
 FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
 
 CALLS: dict[str, Callable[[], object]] = {
@@ -218,8 +222,9 @@ CALLS: dict[str, Callable[[], object]] = {
     "limit": lambda: _core.limit("net", 0),
     "is_tracing": _core.is_tracing,
     "plan": lambda: _core.plan(
-        GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0
+        GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0, 1
     ),
+    "plan_constrained": lambda: _core.plan_constrained(GRAPH, TERMS, None, 10, 0, 1),
     "inline": lambda: _core.inline("inner", len, ("ab",), {}),
     "each_handle": lambda: _core.each_handle([SAMPLE.parameter]),
     "Step.__new__": new_step,

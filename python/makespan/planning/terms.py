@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def supply_of(
             expected = f"a row for each of the {times.size} times, at least one"
             raise ValidationError("capacities[1]", f"shape {amounts.shape}", expected)
         return times, vector(amounts.ravel(), "capacities[1]", np.int64).reshape(amounts.shape)
-    return None, vector(capacities, "capacities", np.int64).reshape(1, -1)
+    return None, vector(cast("ArrayLike", capacities), "capacities", np.int64).reshape(1, -1)
 
 
 def _are_steps(capacities: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:

@@ -7,19 +7,35 @@ pub(super) struct Calendar {
     times: Vec<u64>,
     free: Vec<i64>,
     n_resources: usize,
+    /// In the rows before this one there is no room for anything that is still to be placed.
+    n_closed: usize,
 }
 
 impl Calendar {
     pub(super) fn new(times: Vec<u64>, free: Vec<i64>, n_resources: usize) -> Self {
         debug_assert_eq!(times.first(), Some(&0), "a calendar begins at the beginning");
         debug_assert_eq!(free.len(), times.len() * n_resources, "a row belongs to each time");
-        Self { times, free, n_resources }
+        Self { times, free, n_resources, n_closed: 0 }
     }
 
     /// Makes this calendar like another one, without allocating where it has had as many rows before.
     pub(super) fn reset(&mut self, other: &Self) {
         self.times.clone_from(&other.times);
         self.free.clone_from(&other.free);
+        self.n_closed = 0;
+    }
+
+    /// Closes the first rows, as long as they end by `opens` or have less of some resource than `least`: before the
+    /// one nothing starts, and the other is what everything that is still to be placed needs at least. So whoever
+    /// could start at once does not look through all that is taken.
+    pub(super) fn close(&mut self, opens: u64, least: &[i64]) {
+        while self
+            .times
+            .get(self.n_closed + 1)
+            .is_some_and(|&end| end <= opens || !self.fits(self.n_closed, least))
+        {
+            self.n_closed += 1;
+        }
     }
 
     pub(super) fn times(&self) -> &[u64] {
@@ -45,6 +61,9 @@ impl Calendar {
             return Some(earliest);
         }
         let (mut idx, mut start) = (self.idx_at(earliest), earliest);
+        if idx < self.n_closed {
+            (idx, start) = (self.n_closed, self.times[self.n_closed]);
+        }
         loop {
             if !self.fits(idx, demand) {
                 idx += 1;

@@ -35,6 +35,8 @@ pub struct Constrained {
     /// Rows by mode: what is held, and what is used up.
     held: Vec<i64>,
     n_held: usize,
+    /// What every mode holds at least that holds anything.
+    pub(super) least_held: Vec<i64>,
     consumed: Vec<i64>,
     pub(super) stock: Vec<i64>,
     pub(super) stock_resources: Vec<usize>,
@@ -54,6 +56,8 @@ pub struct Constrained {
     pub(super) heads: Vec<u64>,
     pub(super) earliest_finishes: Vec<u64>,
     pub(super) shortest: Vec<u64>,
+    /// The earliest of the heads of nodes that are not fixed.
+    pub(super) opens: u64,
 }
 
 impl Constrained {
@@ -80,6 +84,7 @@ impl Constrained {
             durations: Vec::new(),
             held: Vec::new(),
             n_held: supply.is_consumed.iter().filter(|is_consumed| !**is_consumed).count(),
+            least_held: Vec::new(),
             consumed: Vec::new(),
             stock: Vec::new(),
             stock_resources: (0..supply.is_consumed.len())
@@ -96,6 +101,7 @@ impl Constrained {
             heads: vec![0; n_nodes],
             earliest_finishes: vec![0; n_nodes],
             shortest: Vec::new(),
+            opens: 0,
             graph,
         };
         problem.keep_modes(&modes, &supply)?;
@@ -147,6 +153,13 @@ impl Constrained {
             }
             self.offsets.push(self.durations.len());
         }
+        let holding = (0..self.durations.len())
+            .filter(|&mode| self.durations[mode] > 0 && self.held_by(mode).iter().any(|&amount| amount > 0));
+        let least = holding.map(|mode| self.held_by(mode)).fold(None, |least: Option<Vec<i64>>, held| {
+            let least = least.unwrap_or_else(|| held.to_vec());
+            Some(least.iter().zip(held).map(|(&left, &right)| left.min(right)).collect())
+        });
+        self.least_held = least.unwrap_or_default();
         Ok(())
     }
 
@@ -263,6 +276,8 @@ impl Constrained {
                 return Err(self.too_late(node, earliest_ns, true));
             }
         }
+        let free = self.heads.iter().zip(&self.starts).filter(|(_, start)| **start == NEVER_NS);
+        self.opens = free.map(|(&head, _)| head).min().unwrap_or(0);
         Ok(())
     }
 

@@ -109,6 +109,7 @@ impl<'a> Generator<'a> {
             self.starts[node] = finish - problem.durations[kept];
             if chosen.is_some() {
                 self.calendar.take(self.starts[node], problem.durations[kept], problem.held_by(kept));
+                self.calendar.close(problem.opens, &problem.least_held);
             }
         }
         self.cost()
