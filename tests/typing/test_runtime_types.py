@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from conformance import conforms
 from makespan import NotComputedYet, _core
+from makespan.planning.options import PlanOptions
+from makespan.planning.terms import terms_of
 from repository import PACKAGE
 
 
@@ -207,9 +209,7 @@ def scheduler_with_delay() -> _core.ListScheduler:
     return scheduler
 
 
-TERMS = terms_of(
-    PlanOptions(), np.ones(3, np.uint64), np.ones((3, 1), np.int64), None, np.ones((1, 1), np.int64)
-)
+TERMS = terms_of(PlanOptions(), np.ones(3, np.uint64), np.ones((3, 1), np.int64), None, np.ones((1, 1), np.int64))
 
 FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
 

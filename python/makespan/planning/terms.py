@@ -65,7 +65,7 @@ def supply_of(
 
 def _are_steps(capacities: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:
     """Tell times with rows of amounts from a tuple of two constant capacities."""
-    return isinstance(capacities, tuple) and len(capacities) == 2 and np.ndim(capacities[1]) == 2  # noqa: PLR2004
+    return isinstance(capacities, tuple) and len(capacities) == 2 and np.ndim(capacities[1]) == 2
 
 
 def terms_of(

@@ -27,7 +27,7 @@ struct Given {
 impl Given {
     fn checked(&self) -> Option<Constrained> {
         let Self { graph, modes, supply, terms } = self.clone();
-        Constrained::new(graph, modes, supply, terms).ok()
+        Constrained::new(graph, &modes, supply, terms).ok()
     }
 
     fn n_nodes(&self) -> usize {

@@ -2,6 +2,8 @@
 //!
 //! Exceptions are classes written in Python (`makespan/exceptions.py`), loaded when first raised.
 
+use std::time::Duration;
+
 use makespan_core::graph::{GraphError, NodeId};
 use makespan_core::plan::{PlanError, TOTAL_NS_MAX};
 use makespan_core::queue::{EntryState, QueueFull};
@@ -304,8 +306,8 @@ fn list_error(error: ListError) -> PyErr {
 
 fn plan_error(error: &PlanError) -> PyErr {
     use classes::{DeadlineError, UnsatisfiableError, ValidationError};
-    let seconds = |ns: u64| ns as f64 / 1e9;
     const NOT_NEGATIVE: &str = "a whole number that is not negative";
+    let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
     match *error {
         PlanError::LengthMismatch { what, expected, actual } => {
             ValidationError::new_err((what, actual, format!("length {expected}")))

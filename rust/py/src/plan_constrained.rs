@@ -51,7 +51,6 @@ type PyConstrainedPlan<'py> = (
 /// Plan a graph under terms. Ctrl-C ends the search, and the best schedule so far is returned.
 #[pyfunction]
 #[pyo3(signature = (graph, terms, time_limit_ns, max_schedules, seed, workers))]
-#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
 pub(crate) fn plan_constrained<'py>(
     py: Python<'py>,
     graph: &PyGraph,
@@ -97,7 +96,7 @@ pub(crate) fn plan_constrained<'py>(
         delays_ns: copied(&terms.delay_ns),
     };
     let plan = detached(py, || -> Result<_, PlanError> {
-        let problem = Constrained::new(graph, modes, supply, terms)?;
+        let problem = Constrained::new(graph, &modes, supply, terms)?;
         best_of(&limits, |seed, n_schedules_max, keep_going| {
             core_plan(&problem, hint.as_ref(), seed, n_schedules_max, keep_going)
         })

@@ -20,7 +20,7 @@ use crate::plan::error::{PlanError, TOTAL_NS_MAX};
 /// let graph = Arc::new(Graph::from_arrays(2, &[0], &[1])?);
 /// let terms = Terms { deadlines_ns: vec![9, 4], ..Terms::default() };
 /// let modes = Modes::single(vec![3, 2], vec![1, 1]);
-/// let impossible = Constrained::new(graph, modes, Supply::constant(vec![1]), terms).unwrap_err();
+/// let impossible = Constrained::new(graph, &modes, Supply::constant(vec![1]), terms).unwrap_err();
 /// assert_eq!(impossible, PlanError::DeadlineTooEarly { node: 1, deadline_ns: 4, earliest_ns: 5, is_proven: true });
 /// # Ok::<(), makespan_core::graph::GraphError>(())
 /// ```
@@ -72,9 +72,9 @@ impl Constrained {
     ///
     /// O(n + m + k · r) for k modes and r resources, and for every node a look through the steps of the supply and
     /// the fixed nodes.
-    pub fn new(graph: Arc<Graph>, modes: Modes, supply: Supply, terms: Terms) -> Result<Self, PlanError> {
+    pub fn new(graph: Arc<Graph>, modes: &Modes, supply: Supply, terms: Terms) -> Result<Self, PlanError> {
         let n_nodes = graph.n_nodes();
-        check_lengths(n_nodes, &modes, &supply, &terms)?;
+        check_lengths(n_nodes, modes, &supply, &terms)?;
         let column =
             |values: Vec<u64>, default: u64| if values.is_empty() { vec![default; n_nodes] } else { values };
         let objective = terms.objective;
@@ -104,7 +104,7 @@ impl Constrained {
             opens: 0,
             graph,
         };
-        problem.keep_modes(&modes, &supply)?;
+        problem.keep_modes(modes, &supply)?;
         problem.check_horizon(&supply)?;
         problem.check_stock()?;
         problem.fix(supply)?;
@@ -244,19 +244,7 @@ impl Constrained {
                 graph.predecessors(node_id).iter().map(|before| self.earliest_finishes[before.index()]);
             let ready = before.max().map_or(0, |finish| finish + self.delays[node]);
             let start = self.starts[node];
-            if start != NEVER_NS {
-                let earliest_ns = ready.max(self.releases[node]);
-                if earliest_ns > start {
-                    return Err(PlanError::StartTooEarly {
-                        node,
-                        start_ns: start,
-                        earliest_ns,
-                        is_proven: true,
-                    });
-                }
-                self.heads[node] = start;
-                self.earliest_finishes[node] = start + self.shortest[node];
-            } else {
+            if start == NEVER_NS {
                 let head = ready.max(self.releases[node]);
                 let fit = |mode: usize| {
                     let start = self.calendar.first_fit(head, self.durations[mode], self.held_by(mode))?;
@@ -270,6 +258,18 @@ impl Constrained {
                 };
                 self.heads[node] = start;
                 self.earliest_finishes[node] = finish;
+            } else {
+                let earliest_ns = ready.max(self.releases[node]);
+                if earliest_ns > start {
+                    return Err(PlanError::StartTooEarly {
+                        node,
+                        start_ns: start,
+                        earliest_ns,
+                        is_proven: true,
+                    });
+                }
+                self.heads[node] = start;
+                self.earliest_finishes[node] = start + self.shortest[node];
             }
             let earliest_ns = self.earliest_finishes[node];
             if earliest_ns > self.limits[node] {
@@ -342,7 +342,7 @@ impl Constrained {
         if self.objective.is_sum() {
             let parts = nodes
                 .map(|((finish, &due), &weight)| u128::from(finish.saturating_sub(due)) * u128::from(weight));
-            return parts.sum::<u128>() as i128;
+            return parts.sum::<u128>().cast_signed();
         }
         nodes.map(|((&finish, &due), _)| i128::from(finish) - i128::from(due)).max().unwrap_or(0)
     }
@@ -350,11 +350,11 @@ impl Constrained {
 
 fn check_lengths(n_nodes: usize, modes: &Modes, supply: &Supply, terms: &Terms) -> Result<(), PlanError> {
     let n_resources = supply.is_consumed.len();
-    let n_modes = modes.offsets.last().copied().unwrap_or(0);
+    let n_rows = modes.offsets.last().copied().unwrap_or(0);
     let lengths = [
         ("modes", n_nodes + 1, modes.offsets.len()),
-        ("durations", n_modes, modes.durations_ns.len()),
-        ("demands", n_modes * n_resources, modes.demands.len()),
+        ("durations", n_rows, modes.durations_ns.len()),
+        ("demands", n_rows * n_resources, modes.demands.len()),
         ("capacities", supply.times_ns.len() * n_resources, supply.amounts.len()),
     ];
     let columns = [

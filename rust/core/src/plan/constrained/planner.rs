@@ -98,7 +98,7 @@ impl<F: FnMut() -> bool> Effort<F> {
 ///     ..Terms::default()
 /// };
 /// let graph = Arc::new(Graph::from_edges(2, &[])?);
-/// let problem = Constrained::new(graph, Modes::single(vec![4, 2], vec![1, 1]), Supply::constant(vec![1]), terms)?;
+/// let problem = Constrained::new(graph, &Modes::single(vec![4, 2], vec![1, 1]), Supply::constant(vec![1]), terms)?;
 /// let plan = plan_constrained(&problem, None, 0, 100, || true)?;
 /// assert_eq!((plan.starts_ns, plan.value), (vec![3, 1], 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
