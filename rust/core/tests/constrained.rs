@@ -44,7 +44,8 @@ impl Given {
         let last = starts.chain(&self.terms.releases_ns).chain(&self.supply.times_ns).max();
         let nodes = (0..self.n_nodes()).map(|node| {
             let modes = self.modes.offsets[node]..self.modes.offsets[node + 1];
-            self.modes.durations_ns[modes].iter().max().unwrap() + Self::entry(&self.terms.delays_ns, node, 0)
+            self.modes.durations_ns[modes].iter().max().expect("a column that is not empty")
+                + Self::entry(&self.terms.delays_ns, node, 0)
         });
         last.unwrap_or(&0) + nodes.sum::<u64>()
     }
@@ -80,7 +81,12 @@ impl Given {
         };
         let n_resources = self.supply.is_consumed.len();
         let is_enough = |resource: usize, at: u64| {
-            let step = self.supply.times_ns.iter().rposition(|&time| time <= at).unwrap();
+            let step = self
+                .supply
+                .times_ns
+                .iter()
+                .rposition(|&time| time <= at)
+                .expect("a column that is not empty");
             let runs = |&(_, mode, start): &(usize, usize, u64)| {
                 self.supply.is_consumed[resource] || (start <= at && at < finish(mode, start))
             };
@@ -172,21 +178,21 @@ fn sparse(n_nodes: usize, values: std::ops::Range<u64>) -> BoxedStrategy<Vec<u64
 fn given(n_nodes_max: usize, span: u64) -> impl Strategy<Value = Given> {
     (graphs(n_nodes_max), 0_usize..3, any::<bool>()).prop_flat_map(move |(graph, n_resources, has_modes)| {
         let n_nodes = graph.n_nodes();
-        let n_modes = vec(1..=if has_modes { 2_usize } else { 1 }, n_nodes);
-        let modes = n_modes.prop_flat_map(move |n_modes| {
+        let n_alternatives = vec(1..=if has_modes { 2_usize } else { 1 }, n_nodes);
+        let modes = n_alternatives.prop_flat_map(move |n_alternatives| {
             let mut offsets = vec![0];
-            for n in n_modes {
-                offsets.push(offsets.last().unwrap() + n);
+            for n in n_alternatives {
+                offsets.push(offsets.last().expect("a column that is not empty") + n);
             }
-            let n_modes = *offsets.last().unwrap();
-            (Just(offsets), vec(0..4_u64, n_modes), vec(0..4_i64, n_modes * n_resources))
+            let n_alternatives = *offsets.last().expect("a column that is not empty");
+            (Just(offsets), vec(0..4_u64, n_alternatives), vec(0..4_i64, n_alternatives * n_resources))
                 .prop_map(|(offsets, durations_ns, demands)| Modes { offsets, durations_ns, demands })
         });
         let supply = (vec(1..span, 0..3), vec(prop_oneof![1 => Just(true), 4 => Just(false)], n_resources))
             .prop_flat_map(move |(gaps, is_consumed)| {
                 let mut times_ns = vec![0];
                 for gap in gaps {
-                    times_ns.push(times_ns.last().unwrap() + gap);
+                    times_ns.push(times_ns.last().expect("a column that is not empty") + gap);
                 }
                 vec(1..6_i64, times_ns.len() * n_resources).prop_map(move |mut amounts| {
                     for (idx, _) in is_consumed.iter().enumerate().filter(|(_, is_consumed)| **is_consumed) {
@@ -261,7 +267,7 @@ proptest! {
         let Some(problem) = given.checked() else { return Ok(()) };
         let Ok(plan) = plan_constrained(&problem, None, seed, 100, || true) else { return Ok(()) };
         // Modes that are chosen anew would be another list.
-        if plan.modes.iter().any(|&mode| mode > 0) || given.modes.offsets.len() <= *given.modes.offsets.last().unwrap() {
+        if plan.modes.iter().any(|&mode| mode > 0) || given.modes.offsets.len() <= *given.modes.offsets.last().expect("a column that is not empty") {
             return Ok(());
         }
         let hint = Hint { keys: plan.starts_ns.clone(), modes: plan.modes.clone() };
