@@ -214,4 +214,15 @@ mod tests {
         let error = PlanError::LengthMismatch { what: "durations", expected: 2, actual: 1 };
         assert_eq!(error.to_string(), "there must be 2 durations, and there are 1");
     }
+
+    #[test]
+    fn test_messages_tell_what_is_proven_from_what_was_not_found() {
+        let late = |is_proven| {
+            PlanError::DeadlineTooEarly { node: 3, deadline_ns: 4, earliest_ns: 9, is_proven }.to_string()
+        };
+        assert_eq!(late(true), "node 3 cannot finish before 9 ns, and its deadline is 4 ns");
+        assert_eq!(late(false), "node 3 was not found to finish before 9 ns, and its deadline is 4 ns");
+        let error = PlanError::StockTooSmall { resource: 1, amount: 8, capacity: 5, is_proven: true };
+        assert_eq!(error.to_string(), "nodes use up at least 8 of resource 1, of which there is 5");
+    }
 }
