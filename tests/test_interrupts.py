@@ -219,7 +219,9 @@ def test_interrupt_inside_the_callers_own_step(start: Callable[[str], Script], s
         def long(at):
             started.append(at)
             say("ready")
-            time.sleep(1000)
+            # One long sleep would miss a signal that comes after Python's last look and before the sleep.
+            while True:
+                time.sleep(0.01)
 
         @ms.workflow
         def body():
