@@ -32,8 +32,9 @@ impl<'a, P: Profile> Generator<'a, P> {
     pub(super) fn new(compact: &'a Compact) -> Self {
         let n_nodes = compact.n_nodes();
         let n_words = compact.n_words();
-        let demands =
-            (0..n_nodes).map(|node| Row::new(&compact.demands[node * n_words..(node + 1) * n_words])).collect();
+        let demands = (0..n_nodes)
+            .map(|node| Row::new(&compact.demands[node * n_words..(node + 1) * n_words]))
+            .collect();
         Self {
             compact,
             demands,
