@@ -123,8 +123,9 @@ pub fn plan(problem: &Problem, seed: u64, n_schedules_max: u64, keep_going: impl
 /// How many schedules are generated where nobody says: so many that planning takes a few milliseconds, whatever the size.
 #[must_use]
 pub fn default_schedules(n_nodes: usize) -> u64 {
-    const N_STARTS: usize = 50_000;
-    (N_STARTS / n_nodes.max(1)).clamp(10, 1_000) as u64
+    // A pass places every node, and for each it may look at moments in proportion to the nodes.
+    const N_LOOKS: usize = 20_000_000;
+    (N_LOOKS / n_nodes.max(1).saturating_pow(2)).clamp(10, 1_000) as u64
 }
 
 /// How many schedules may still be generated.
