@@ -49,7 +49,7 @@ fn work_bound(problem: &Problem, critical: &CriticalPath) -> u64 {
     let n_thresholds_max = (N_PAIRS_MAX / n_nodes.max(1)).max(1);
     let step = thresholds.len().div_ceil(n_thresholds_max).max(1);
 
-    let mut bound_ns = 0;
+    let mut bound_ns = 0_u64;
     for (resource, &capacity) in problem.capacities().iter().enumerate() {
         if capacity == 0 {
             continue;
@@ -64,9 +64,13 @@ fn work_bound(problem: &Problem, critical: &CriticalPath) -> u64 {
                 let own = work_of(node);
                 if own > 0 {
                     work += own;
-                    // It is at most the sum of all durations, which fits.
-                    let share_ns = work.div_ceil(u128::from(capacity.unsigned_abs())) as u64;
-                    bound_ns = bound_ns.max(head + share_ns + tails[node]);
+                    // To divide takes most of the time, so first it is asked whether the bound would grow.
+                    let between_ns = u128::from(bound_ns.saturating_sub(head + tails[node]));
+                    let capacity = u128::from(capacity.unsigned_abs());
+                    if work > between_ns * capacity {
+                        // The share is at most the sum of all durations, which fits.
+                        bound_ns = head + work.div_ceil(capacity) as u64 + tails[node];
+                    }
                 }
             }
         }

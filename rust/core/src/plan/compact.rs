@@ -86,6 +86,11 @@ impl Compact {
         self.capacity.len()
     }
 
+    /// How many bits of any word are in use.
+    pub(super) fn n_bits_max(&self) -> u32 {
+        self.guards.iter().map(|guards| u64::BITS - guards.leading_zeros()).max().unwrap_or(0)
+    }
+
     /// Starts by position and in units as starts by node and in nanoseconds.
     pub(super) fn starts_ns(&self, starts: &[u64]) -> Vec<u64> {
         let mut starts_ns = vec![0; starts.len()];

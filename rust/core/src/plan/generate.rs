@@ -1,7 +1,7 @@
 //! Schedules from lists of nodes: serial generation, forward and backward; and turning a list round, which justifies.
 
 use super::compact::{Compact, Neighbors};
-use super::profile::{Profile, Row, row};
+use super::profile::{Profile, Row};
 
 /// Which end of time a pass begins at.
 ///
@@ -17,9 +17,9 @@ pub(super) enum Direction {
 ///
 /// All nodes are positions of the compact problem, all times are in its units. A *list* holds every position once, each
 /// after those that its direction goes through before it.
-pub(super) struct Generator<'a, P, const W: usize> {
+pub(super) struct Generator<'a, P: Profile> {
     compact: &'a Compact,
-    demands: Vec<Row<W>>,
+    demands: Vec<P::Row>,
     profile: P,
     /// Of the last pass, by position.
     finishes: Vec<u64>,
@@ -28,12 +28,13 @@ pub(super) struct Generator<'a, P, const W: usize> {
     sorted: Vec<(u64, u32)>,
 }
 
-impl<'a, P: Profile<W>, const W: usize> Generator<'a, P, W> {
+impl<'a, P: Profile> Generator<'a, P> {
     pub(super) fn new(compact: &'a Compact) -> Self {
         let n_nodes = compact.n_nodes();
         let n_words = compact.n_words();
-        let demands =
-            (0..n_nodes).map(|node| row(&compact.demands[node * n_words..(node + 1) * n_words])).collect();
+        let demands = (0..n_nodes)
+            .map(|node| Row::new(&compact.demands[node * n_words..(node + 1) * n_words]))
+            .collect();
         Self {
             compact,
             demands,
@@ -59,6 +60,7 @@ impl<'a, P: Profile<W>, const W: usize> Generator<'a, P, W> {
             Direction::Forward => &compact.predecessors,
             Direction::Backward => &compact.successors,
         };
+        let nothing = P::Row::new(&[]);
         profile.clear();
         let mut makespan = 0;
         for &node in list {
@@ -68,7 +70,7 @@ impl<'a, P: Profile<W>, const W: usize> Generator<'a, P, W> {
                 earliest = finishes[before as usize].max(earliest);
             }
             let (duration, demand) = (compact.durations[node], demands[node]);
-            let start = if duration == 0 || demand == [0; W] {
+            let start = if duration == 0 || demand == nothing {
                 earliest
             } else {
                 profile.place(earliest, duration, demand)

@@ -1,18 +1,18 @@
 //! Parallel schedule generation, for graphs of any size.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::problem::Problem;
 
-/// At one moment, so many ready nodes are tried in vain before the next moment comes.
+/// At one moment, so many different rows of demands are tried in vain before the next moment comes.
 const N_TRIES_MAX: usize = 64;
 
 /// Parallel schedule generation (Kelley 1963, Kolisch 1996): goes through time, and at each moment starts the ready nodes that
 /// fit, the largest priority first, the smallest id among equals.
 ///
-/// The schedule is *non-delay*: nothing that fits is kept waiting, as long as at most 64 ready nodes that do not fit are of
-/// larger priority.
+/// The schedule is *non-delay*: nothing that fits is kept waiting, as long as the ready nodes of larger priority that do not
+/// fit have at most 64 different rows of demands.
 ///
 /// # Panics
 ///
@@ -20,7 +20,7 @@ const N_TRIES_MAX: usize = 64;
 ///
 /// # Complexity
 ///
-/// O((n + m) log n) where amounts are alike; at most 64 times that, where many ready nodes do not fit.
+/// O((n + m) log n) where many nodes have the same demands; at most 64 times that, where all differ and few fit.
 ///
 /// # Examples
 ///
@@ -44,6 +44,8 @@ pub fn list_schedule(problem: &Problem, priorities: &[u64]) -> Vec<u64> {
         n_unmet: problem.graph().n_predecessors(),
         free: problem.capacities().to_vec(),
         least: least_demands(problem),
+        kinds: Kinds::of(problem),
+        n_moments: 0,
         ready: BinaryHeap::new(),
         running: BinaryHeap::new(),
         ended: Vec::new(),
@@ -61,6 +63,32 @@ pub fn list_schedule(problem: &Problem, priorities: &[u64]) -> Vec<u64> {
     state.starts_ns
 }
 
+/// A node that may start: by priority, then id.
+type Ready = (u64, Reverse<u32>);
+
+/// Nodes by what they demand. Where one does not fit, none of its kind does, so one of them is tried for all.
+struct Kinds {
+    /// By node.
+    of_node: Vec<u32>,
+    /// By kind: those behind one that was refused.
+    waiting: Vec<BinaryHeap<Ready>>,
+    /// By kind: the last moment at which one was refused.
+    refused_at: Vec<u64>,
+}
+
+impl Kinds {
+    fn of(problem: &Problem) -> Self {
+        let mut found = BTreeMap::new();
+        let mut kind_of = |node| {
+            let n_known = found.len() as u32;
+            *found.entry(problem.demands_of(node)).or_insert(n_known)
+        };
+        let of_node = (0..problem.n_nodes()).map(&mut kind_of).collect();
+        let n_kinds = found.len();
+        Self { of_node, waiting: vec![BinaryHeap::new(); n_kinds], refused_at: vec![0; n_kinds] }
+    }
+}
+
 struct State<'a> {
     problem: &'a Problem,
     priorities: &'a [u64],
@@ -68,8 +96,10 @@ struct State<'a> {
     free: Vec<i64>,
     /// What every node demands at least of each resource.
     least: Vec<i64>,
-    /// By priority, then id.
-    ready: BinaryHeap<(u64, Reverse<u32>)>,
+    kinds: Kinds,
+    n_moments: u64,
+    /// Of every kind the first that is ready, and others that have become ready since.
+    ready: BinaryHeap<Ready>,
     /// By finish.
     running: BinaryHeap<Reverse<(u64, u32)>>,
     /// Nodes whose successors are to be told.
@@ -121,18 +151,27 @@ impl State<'_> {
         self.release_successors(now_ns);
     }
 
-    fn start_what_fits(&mut self, now_ns: u64, refused: &mut Vec<(u64, Reverse<u32>)>) {
+    fn start_what_fits(&mut self, now_ns: u64, refused: &mut Vec<Ready>) {
+        self.n_moments += 1;
         // Where even the most modest node does not fit, nothing need be looked at.
         while refused.len() < N_TRIES_MAX
             && self.free.iter().zip(&self.least).all(|(free, least)| free >= least)
         {
             let Some(first) = self.ready.pop() else { break };
             let node = first.1.0 as usize;
+            let kind = self.kinds.of_node[node] as usize;
+            if self.kinds.refused_at[kind] == self.n_moments {
+                self.kinds.waiting[kind].push(first);
+                continue;
+            }
             let demands = self.problem.demands_of(node);
             if self.free.iter().zip(demands).any(|(free, amount)| amount > free) {
+                self.kinds.refused_at[kind] = self.n_moments;
                 refused.push(first);
                 continue;
             }
+            // Who waited behind this one may be the first of its kind now.
+            self.ready.extend(self.kinds.waiting[kind].pop());
             for (free, amount) in self.free.iter_mut().zip(demands) {
                 *free -= amount;
             }
@@ -179,5 +218,18 @@ mod tests {
         let graph = Arc::new(Graph::from_edges(4, &[]).unwrap());
         let problem = Problem::new(graph, vec![2; 4], vec![1; 4], vec![1]).unwrap();
         assert_eq!(list_schedule(&problem, &[0, 9, 0, 9]), [4, 0, 6, 2]);
+    }
+    #[test]
+    fn test_more_nodes_than_are_tried_wait_behind_one_of_their_kind() {
+        let n_wide = 3 * N_TRIES_MAX;
+        let graph = Arc::new(Graph::from_edges(n_wide + 1, &[]).unwrap());
+        let mut demands = vec![2; n_wide];
+        demands.push(1);
+        let problem = Problem::new(graph, vec![1; n_wide + 1], demands, vec![3]).unwrap();
+        let mut priorities = vec![9; n_wide];
+        priorities.push(1);
+        let mut expected: Vec<_> = (0..n_wide as u64).collect();
+        expected.push(0);
+        assert_eq!(list_schedule(&problem, &priorities), expected);
     }
 }

@@ -4,7 +4,7 @@ use super::bound::lower_bound;
 use super::compact::{Compact, N_WORDS_MAX};
 use super::list::list_schedule;
 use super::problem::Problem;
-use super::profile::{Events, Grid, Profile};
+use super::profile::{Events, Grid, Profile, Row};
 use super::search::{Best, Search};
 use crate::graph::critical_path;
 
@@ -123,8 +123,9 @@ pub fn plan(problem: &Problem, seed: u64, n_schedules_max: u64, keep_going: impl
 /// How many schedules are generated where nobody says: so many that planning takes a few milliseconds, whatever the size.
 #[must_use]
 pub fn default_schedules(n_nodes: usize) -> u64 {
-    const N_STARTS: usize = 50_000;
-    (N_STARTS / n_nodes.max(1)).clamp(10, 1_000) as u64
+    // A pass places every node, and for each it may look at moments in proportion to the nodes.
+    const N_LOOKS: usize = 20_000_000;
+    (N_LOOKS / n_nodes.max(1).saturating_pow(2)).clamp(10, 1_000) as u64
 }
 
 /// How many schedules may still be generated.
@@ -155,12 +156,15 @@ fn searched(compact: &Compact, seed: u64, budget: &mut Budget<impl FnMut() -> bo
     let units: u64 = compact.durations.iter().sum();
     let is_short = units <= N_UNITS_PER_NODE_MAX * compact.n_nodes() as u64;
     let best = match (compact.n_words(), is_short) {
-        (0 | 1, true) => searched_with::<Grid<1>, 1>(compact, seed, budget, planned),
-        (0 | 1, false) => searched_with::<Events<1>, 1>(compact, seed, budget, planned),
-        (2, true) => searched_with::<Grid<2>, 2>(compact, seed, budget, planned),
-        (2, false) => searched_with::<Events<2>, 2>(compact, seed, budget, planned),
-        (_, true) => searched_with::<Grid<N_WORDS_MAX>, N_WORDS_MAX>(compact, seed, budget, planned),
-        (_, false) => searched_with::<Events<N_WORDS_MAX>, N_WORDS_MAX>(compact, seed, budget, planned),
+        (0 | 1, true) if compact.n_bits_max() <= u32::N_BITS => {
+            searched_with::<Grid<u32>>(compact, seed, budget, planned)
+        }
+        (0 | 1, true) => searched_with::<Grid<[u64; 1]>>(compact, seed, budget, planned),
+        (0 | 1, false) => searched_with::<Events<[u64; 1]>>(compact, seed, budget, planned),
+        (2, true) => searched_with::<Grid<[u64; 2]>>(compact, seed, budget, planned),
+        (2, false) => searched_with::<Events<[u64; 2]>>(compact, seed, budget, planned),
+        (_, true) => searched_with::<Grid<[u64; N_WORDS_MAX]>>(compact, seed, budget, planned),
+        (_, false) => searched_with::<Events<[u64; N_WORDS_MAX]>>(compact, seed, budget, planned),
     };
     planned.makespan_ns = best.makespan * compact.unit_ns;
     planned.starts_ns = compact.starts_ns(&best.starts);
@@ -169,7 +173,7 @@ fn searched(compact: &Compact, seed: u64, budget: &mut Budget<impl FnMut() -> bo
     planned.is_truncated = budget.is_truncated;
 }
 
-fn searched_with<P: Profile<W>, const W: usize>(
+fn searched_with<P: Profile>(
     compact: &Compact,
     seed: u64,
     budget: &mut Budget<impl FnMut() -> bool>,
@@ -180,7 +184,7 @@ fn searched_with<P: Profile<W>, const W: usize>(
         starts: compact.order.iter().map(|node| planned.starts_ns[node.index()] / compact.unit_ns).collect(),
     };
     let bound = planned.lower_bound_ns.div_ceil(compact.unit_ns);
-    Search::<P, W>::new(compact, first, seed).run(bound, budget)
+    Search::<P>::new(compact, first, seed).run(bound, budget)
 }
 
 #[cfg(test)]

@@ -3,17 +3,92 @@
 use super::compact::Compact;
 
 /// The amounts of one node or moment, packed; see [`Compact`].
-pub(super) type Row<const W: usize> = [u64; W];
+pub(super) trait Row: Copy + PartialEq {
+    /// How many bits there are for the fields of one word.
+    const N_BITS: u32;
 
-/// The words of a compact problem as a row; what is beyond them stays zero, and a zero never sets a guard.
-pub(super) fn row<const W: usize>(words: &[u64]) -> Row<W> {
-    let mut row = [0; W];
-    row[..words.len()].copy_from_slice(words);
-    row
+    /// The words of a compact problem as a row; what is beyond them stays zero, and a zero never sets a guard.
+    fn new(words: &[u64]) -> Self;
+
+    /// Whether `demand` is more than what is free in any field.
+    fn is_short_of(self, demand: Self, guards: Self) -> bool;
+
+    /// Less of everything.
+    fn minus(self, demand: Self) -> Self;
+
+    /// The larger of both in each field; every field of word `k` is `widths[k]` bits wide.
+    fn larger(self, other: Self, guards: Self, widths: &[u32]) -> Self;
+}
+
+/// All in one short word, so that a machine looks at several moments at once.
+impl Row for u32 {
+    const N_BITS: u32 = Self::BITS;
+
+    fn new(words: &[u64]) -> Self {
+        words.first().map_or(0, |&word| word as Self)
+    }
+
+    #[inline]
+    fn is_short_of(self, demand: Self, guards: Self) -> bool {
+        self.wrapping_sub(demand) & guards != 0
+    }
+
+    #[inline]
+    fn minus(self, demand: Self) -> Self {
+        self - demand
+    }
+
+    #[inline]
+    fn larger(self, other: Self, guards: Self, widths: &[u32]) -> Self {
+        // A guard survives where this is not smaller, and then becomes a mask over its field.
+        let survived = (self | guards).wrapping_sub(other) & guards;
+        let mask = survived - (survived >> (widths[0] - 1));
+        (self & mask) | (other & !mask)
+    }
+}
+
+impl<const W: usize> Row for [u64; W] {
+    const N_BITS: u32 = u64::BITS;
+
+    fn new(words: &[u64]) -> Self {
+        let mut row = [0; W];
+        row[..words.len()].copy_from_slice(words);
+        row
+    }
+
+    #[inline]
+    fn is_short_of(self, demand: Self, guards: Self) -> bool {
+        let mut set = 0;
+        for word in 0..W {
+            set |= self[word].wrapping_sub(demand[word]) & guards[word];
+        }
+        set != 0
+    }
+
+    #[inline]
+    fn minus(mut self, demand: Self) -> Self {
+        for word in 0..W {
+            self[word] -= demand[word];
+        }
+        self
+    }
+
+    #[inline]
+    fn larger(mut self, other: Self, guards: Self, widths: &[u32]) -> Self {
+        for (word, width) in widths.iter().enumerate() {
+            let survived = (self[word] | guards[word]).wrapping_sub(other[word]) & guards[word];
+            let mask = survived - (survived >> (width - 1));
+            self[word] = (self[word] & mask) | (other[word] & !mask);
+        }
+        self
+    }
 }
 
 /// The free amounts over time, while a schedule is generated.
-pub(super) trait Profile<const W: usize> {
+pub(super) trait Profile {
+    /// How amounts are packed.
+    type Row: Row;
+
     /// A profile of which nothing is in use.
     fn new(compact: &Compact) -> Self;
 
@@ -23,92 +98,95 @@ pub(super) trait Profile<const W: usize> {
     /// Finds the first start from `earliest` on at which `demand` is free for `duration`, takes it, and returns the start.
     ///
     /// `duration` is not zero.
-    fn place(&mut self, earliest: u64, duration: u64, demand: Row<W>) -> u64;
-}
-
-#[inline]
-fn fits<const W: usize>(free: Row<W>, demand: Row<W>, guards: Row<W>) -> bool {
-    let mut set = 0;
-    for word in 0..W {
-        set |= free[word].wrapping_sub(demand[word]) & guards[word];
-    }
-    set == 0
-}
-
-#[inline]
-fn take<const W: usize>(free: &mut Row<W>, demand: Row<W>) {
-    for word in 0..W {
-        free[word] -= demand[word];
-    }
-}
-
-/// The larger of both in each field.
-#[inline]
-fn larger<const W: usize>(left: Row<W>, right: Row<W>, guards: Row<W>, widths: [u32; W]) -> Row<W> {
-    let mut result = [0; W];
-    for word in 0..W {
-        // A guard survives where left is not smaller, and then becomes a mask over its field.
-        let survived = (left[word] | guards[word]).wrapping_sub(right[word]) & guards[word];
-        let mask = survived - (survived >> (widths[word] - 1));
-        result[word] = (left[word] & mask) | (right[word] & !mask);
-    }
-    result
+    fn place(&mut self, earliest: u64, duration: u64, demand: Self::Row) -> u64;
 }
 
 /// How many units of time share an upper bound in a [`Grid`].
 const N_UNITS_PER_BLOCK: usize = 8;
 
+/// How many units a [`Grid`] looks at together, as the bits of one word.
+const N_UNITS_PER_WINDOW: usize = 32;
+
 /// One row per unit of time: for short horizons, where looking at a unit costs a nanosecond and inserting costs nothing.
-pub(super) struct Grid<const W: usize> {
-    free: Vec<Row<W>>,
+///
+/// Units are looked at without a branch per unit: whether each fits becomes one bit, and a run of ones is found by shifting.
+pub(super) struct Grid<R> {
+    free: Vec<R>,
     /// At least what is free of each resource in any unit of a block; what is not free there is free nowhere in it.
-    tops: Vec<Row<W>>,
+    tops: Vec<R>,
     /// From here on all is free.
     end: usize,
-    capacity: Row<W>,
-    guards: Row<W>,
-    widths: [u32; W],
+    capacity: R,
+    guards: R,
+    widths: Vec<u32>,
 }
 
-impl<const W: usize> Grid<W> {
-    /// The first unit from `from` on in which `demand` is free.
+/// Bit `i` says whether `demand` is free in unit `i`.
+#[inline]
+fn fitting<R: Row>(units: &[R; N_UNITS_PER_WINDOW], demand: R, guards: R) -> u32 {
+    let mut bits = 0;
+    for (place, &free) in units.iter().enumerate() {
+        bits |= u32::from(!free.is_short_of(demand, guards)) << place;
+    }
+    bits
+}
+
+/// Bit `i` says whether `length` ones follow from bit `i` on; `length` is from 1 to 32.
+#[inline]
+fn runs(mut bits: u32, length: u32) -> u32 {
+    let mut known = 1;
+    while 2 * known <= length {
+        bits &= bits >> known;
+        known *= 2;
+    }
+    bits & (bits >> (length - known))
+}
+
+impl<R: Row> Grid<R> {
     #[inline]
-    fn first_fit(&mut self, mut from: usize, demand: Row<W>) -> usize {
-        loop {
-            let block = from / N_UNITS_PER_BLOCK;
-            let begin = block * N_UNITS_PER_BLOCK;
-            let end = begin + N_UNITS_PER_BLOCK;
-            if fits(self.tops[block], demand, self.guards) {
-                let rest = &self.free[from..end];
-                if let Some(place) = rest.iter().position(|&free| fits(free, demand, self.guards)) {
-                    return from + place;
-                }
-                // The bound was too loose. To tighten it costs as much as the search that was in vain.
-                if from == begin {
-                    let larger = |top, &free| larger(top, free, self.guards, self.widths);
-                    self.tops[block] = rest.iter().fold([0; W], larger);
-                }
-            }
-            from = end;
+    fn window(&self, from: usize) -> &[R; N_UNITS_PER_WINDOW] {
+        self.free[from..].first_chunk().expect("the grid is longer than any pass by a window")
+    }
+
+    /// `from`, or a later unit before which `demand` is nowhere free.
+    #[inline]
+    fn skip(&mut self, from: usize, demand: R) -> usize {
+        let mut block = from / N_UNITS_PER_BLOCK;
+        if !self.tops[block].is_short_of(demand, self.guards) {
+            return from;
         }
+        loop {
+            block += 1;
+            if !self.tops[block].is_short_of(demand, self.guards) {
+                return block * N_UNITS_PER_BLOCK;
+            }
+        }
+    }
+
+    /// Sets the bound of a block to what is free in it.
+    #[inline]
+    fn tighten(&mut self, block: usize) {
+        let units = &self.free[block * N_UNITS_PER_BLOCK..][..N_UNITS_PER_BLOCK];
+        let larger = |top: R, &free: &R| top.larger(free, self.guards, &self.widths);
+        self.tops[block] = units[1..].iter().fold(units[0], larger);
     }
 }
 
-impl<const W: usize> Profile<W> for Grid<W> {
+impl<R: Row> Profile for Grid<R> {
+    type Row = R;
+
     fn new(compact: &Compact) -> Self {
-        let capacity = row(&compact.capacity);
+        let capacity = R::new(&compact.capacity);
         // No pass goes beyond all durations one after another.
         let horizon = compact.durations.iter().sum::<u64>() as usize;
-        let n_blocks = horizon / N_UNITS_PER_BLOCK + 1;
-        let mut widths = [1; W];
-        widths[..compact.widths.len()].copy_from_slice(&compact.widths);
+        let n_blocks = (horizon + N_UNITS_PER_WINDOW) / N_UNITS_PER_BLOCK + 1;
         Self {
             free: vec![capacity; n_blocks * N_UNITS_PER_BLOCK],
             tops: vec![capacity; n_blocks],
             end: 0,
             capacity,
-            guards: row(&compact.guards),
-            widths,
+            guards: R::new(&compact.guards),
+            widths: compact.widths.clone(),
         }
     }
 
@@ -119,27 +197,34 @@ impl<const W: usize> Profile<W> for Grid<W> {
     }
 
     #[inline]
-    fn place(&mut self, earliest: u64, duration: u64, demand: Row<W>) -> u64 {
+    fn place(&mut self, earliest: u64, duration: u64, demand: R) -> u64 {
         let duration = duration as usize;
-        let mut start = self.first_fit(earliest as usize, demand);
-        // The units up to `known` are looked at already, and fit.
-        let mut known = start + 1;
-        // The last unit that does not fit rules out all starts up to it, so a window is looked at from its end.
-        while let Some(place) =
-            self.free[known..start + duration].iter().rposition(|&free| !fits(free, demand, self.guards))
-        {
-            let end = start + duration;
-            let next = known + place + 1;
-            if next < end {
-                (start, known) = (next, end);
-            } else {
-                start = self.first_fit(next, demand);
-                known = start + 1;
+        let n_first = duration.min(N_UNITS_PER_WINDOW);
+        let mut from = earliest as usize;
+        let start = loop {
+            from = self.skip(from, demand);
+            let bits = fitting(self.window(from), demand, self.guards);
+            let runs = runs(bits, n_first as u32);
+            if runs == 0 {
+                if from.is_multiple_of(N_UNITS_PER_BLOCK)
+                    && bits.trailing_zeros() as usize >= N_UNITS_PER_BLOCK
+                {
+                    self.tighten(from / N_UNITS_PER_BLOCK);
+                }
+                // A run may begin with the ones at the end.
+                from += N_UNITS_PER_WINDOW - bits.leading_ones() as usize;
+                continue;
             }
-        }
+            let start = from + runs.trailing_zeros() as usize;
+            let rest = &self.free[start + n_first..start + duration];
+            match rest.iter().rposition(|free| free.is_short_of(demand, self.guards)) {
+                Some(place) => from = start + n_first + place + 1,
+                None => break start,
+            }
+        };
         let end = start + duration;
         for free in &mut self.free[start..end] {
-            take(free, demand);
+            *free = free.minus(demand);
         }
         self.end = self.end.max(end);
         start as u64
@@ -147,15 +232,15 @@ impl<const W: usize> Profile<W> for Grid<W> {
 }
 
 /// One row per moment at which something changes: for times of any size.
-pub(super) struct Events<const W: usize> {
+pub(super) struct Events<R> {
     /// Ascending, from 0 on; the last row is valid for ever, and all is free in it.
     times: Vec<u64>,
-    free: Vec<Row<W>>,
-    capacity: Row<W>,
-    guards: Row<W>,
+    free: Vec<R>,
+    capacity: R,
+    guards: R,
 }
 
-impl<const W: usize> Events<W> {
+impl<R: Row> Events<R> {
     /// Divides the stretch at `idx` so that one begins at `time`, and returns that one's index.
     fn split(&mut self, idx: usize, time: u64) -> usize {
         if self.times[idx] == time {
@@ -167,14 +252,16 @@ impl<const W: usize> Events<W> {
     }
 }
 
-impl<const W: usize> Profile<W> for Events<W> {
+impl<R: Row> Profile for Events<R> {
+    type Row = R;
+
     fn new(compact: &Compact) -> Self {
         let n_moments_max = 2 * compact.n_nodes() + 1;
         let mut profile = Self {
             times: Vec::with_capacity(n_moments_max),
             free: Vec::with_capacity(n_moments_max),
-            capacity: row(&compact.capacity),
-            guards: row(&compact.guards),
+            capacity: R::new(&compact.capacity),
+            guards: R::new(&compact.guards),
         };
         profile.clear();
         profile
@@ -187,12 +274,12 @@ impl<const W: usize> Profile<W> for Events<W> {
         self.free.push(self.capacity);
     }
 
-    fn place(&mut self, earliest: u64, duration: u64, demand: Row<W>) -> u64 {
+    fn place(&mut self, earliest: u64, duration: u64, demand: R) -> u64 {
         let mut start = earliest;
         let mut first = self.times.partition_point(|&time| time <= earliest) - 1;
         let mut idx = first;
         loop {
-            let fits = fits(self.free[idx], demand, self.guards);
+            let fits = !self.free[idx].is_short_of(demand, self.guards);
             match self.times.get(idx + 1) {
                 Some(&end) if fits && end < start + duration => {}
                 Some(&end) if !fits => (first, start) = (idx + 1, end),
@@ -208,7 +295,7 @@ impl<const W: usize> Profile<W> for Events<W> {
         let begin = self.split(first, start);
         let end = idx + usize::from(begin != first);
         for free in &mut self.free[begin..=end] {
-            take(free, demand);
+            *free = free.minus(demand);
         }
         start
     }
@@ -227,18 +314,20 @@ mod tests {
     fn test_both_profiles_place_every_node_at_the_first_start_that_fits() {
         let n_nodes = 40;
         let mut random = Random::new(1);
-        for _ in 0..50 {
-            let durations: Vec<u64> = (0..n_nodes).map(|_| 1 + random.below(9) as u64).collect();
+        for round in 0..50 {
+            // Some are longer than a window of the grid.
+            let n_units_max = if round % 2 == 0 { 9 } else { 80 };
+            let durations: Vec<u64> = (0..n_nodes).map(|_| 1 + random.below(n_units_max) as u64).collect();
             let demands: Vec<i64> =
                 (0..n_nodes * 3).map(|_| i64::try_from(random.below(7)).unwrap()).collect();
             let graph = Arc::new(Graph::from_edges(n_nodes, &[]).unwrap());
             let problem = Problem::new(graph, durations, demands, vec![6, 9, 12]).unwrap();
             let compact = Compact::new(&problem);
-            let (mut grid, mut events) = (Grid::<1>::new(&compact), Events::<1>::new(&compact));
-            let mut used = vec![[0; 3]; 1_000];
+            let (mut grid, mut events) = (Grid::<u32>::new(&compact), Events::<[u64; 1]>::new(&compact));
+            let mut used = vec![[0; 3]; 4_000];
             for node in 0..n_nodes {
-                let (duration, demand) = (compact.durations[node], [compact.demands[node]]);
-                if demand == [0] {
+                let (duration, demand) = (compact.durations[node], compact.demands[node]);
+                if demand == 0 {
                     continue;
                 }
                 let earliest = random.below(60) as u64;
@@ -249,17 +338,17 @@ mod tests {
                         |used: &[i64; 3]| (0..3).all(|r| used[r] + amounts[r] <= problem.capacities()[r]);
                     used[moments].iter().all(beside)
                 };
-                let expected = (earliest..900).find(is_free).unwrap();
+                let expected = (earliest..3_900).find(is_free).unwrap();
                 for moment in &mut used[expected as usize..(expected + duration) as usize] {
                     (0..3).for_each(|r| moment[r] += amounts[r]);
                 }
                 // The grid holds what a pass can need, which random earliest starts may exceed.
                 if (expected + duration) as usize <= grid.free.len() && grid.end < usize::MAX {
-                    assert_eq!(grid.place(earliest, duration, demand), expected);
+                    assert_eq!(grid.place(earliest, duration, demand as u32), expected);
                 } else {
                     grid.end = usize::MAX;
                 }
-                assert_eq!(events.place(earliest, duration, demand), expected);
+                assert_eq!(events.place(earliest, duration, [demand]), expected);
             }
         }
     }

@@ -35,9 +35,9 @@ struct Member {
 ///   those that resemble them, and search moves along plateaus, of which a makespan has many.
 /// - Besides crossing (two points, Hartmann 1998), a stretch of a list is disturbed: a large-neighborhood move, whose
 ///   repair is the schedule generation.
-pub(super) struct Search<'a, P, const W: usize> {
+pub(super) struct Search<'a, P: Profile> {
     compact: &'a Compact,
-    generator: Generator<'a, P, W>,
+    generator: Generator<'a, P>,
     random: Random,
     lister: Lister<u128>,
     /// What guides the lists that are drawn, and the same in a random mood.
@@ -60,7 +60,7 @@ pub(super) struct Best {
     pub(super) starts: Vec<u64>,
 }
 
-impl<'a, P: Profile<W>, const W: usize> Search<'a, P, W> {
+impl<'a, P: Profile> Search<'a, P> {
     /// A search that has seen nothing yet but a first schedule.
     pub(super) fn new(compact: &'a Compact, first: Best, seed: u64) -> Self {
         let n_nodes = compact.n_nodes();
