@@ -49,6 +49,8 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
+    from makespan.planning.chain import CriticalChain
+    from makespan.planning.comparison import PlanComparison
     from makespan.planning.plan import Plan
     from makespan.planning.planner import plan
     from makespan.scheduling import (
@@ -69,6 +71,7 @@ __all__ = [
     "ClosedQueueError",
     "ClosedResourcesError",
     "ConfigurationError",
+    "CriticalChain",
     "CriticalPath",
     "CycleError",
     "DeadEntry",
@@ -87,6 +90,7 @@ __all__ = [
     "NotComputedYet",
     "OptimizedSequentialStrategy",
     "Plan",
+    "PlanComparison",
     "PoolUsage",
     "PreparedWorkflow",
     "Priority",
@@ -140,7 +144,9 @@ _LOADED_LATE = {
     "Priority": "makespan.scheduling",
     "QueueHealth": "makespan.scheduling",
     "QueueStatistics": "makespan.scheduling",
+    "CriticalChain": "makespan.planning.chain",
     "Plan": "makespan.planning.plan",
+    "PlanComparison": "makespan.planning.comparison",
     "plan": "makespan.planning.planner",
 }
 

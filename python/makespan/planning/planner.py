@@ -83,7 +83,8 @@ def plan(
     """
     begun_s = time.perf_counter()
     n_nodes = graph.n_nodes
-    durations_ns = times_ns_of(vector(durations, "durations", np.float64, n_nodes), "durations")
+    seconds = vector(durations, "durations", np.float64, n_nodes).copy()
+    durations_ns = times_ns_of(seconds, "durations")
     available = np.zeros(0, np.int64) if capacities is None else vector(capacities, "capacities", np.int64)
     needed = _demands(demands, n_nodes, available.size)
     limit_ns = None if time_limit is None else ns_of(time_limit, "time_limit")
@@ -102,6 +103,8 @@ def plan(
         is_truncated=is_truncated,
         demands=needed,
         capacities=available,
+        graph=graph,
+        durations=seconds,
     )
 
 

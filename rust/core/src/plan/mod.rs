@@ -5,6 +5,7 @@
 //! - [`plan()`]: the method by size, the first schedule, the search, and what is known about the result
 //! - [`list_schedule`]: parallel schedule generation, for graphs of any size
 //! - [`lower_bound`]: what no schedule can undercut
+//! - [`critical_chain()`]: what makes a schedule as long as it is
 //!
 //! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
 //! list of nodes into a schedule, `rules` gives first lists, `search` finds better ones.
@@ -13,6 +14,7 @@
 //! says so when asked.
 
 mod bound;
+mod chain;
 mod compact;
 mod error;
 mod generate;
@@ -26,6 +28,7 @@ mod search;
 pub mod static_order;
 
 pub use self::bound::lower_bound;
+pub use self::chain::{CriticalChain, critical_chain};
 pub use self::error::{PlanError, TOTAL_NS_MAX};
 pub use self::list::list_schedule;
 pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};

@@ -1,0 +1,112 @@
+"""Plans as JSON, and back: every number comes back as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from makespan.exceptions import ValidationError
+from makespan.scheduling.graph import DependencyGraph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["fields_of", "text_of"]
+
+FORMAT, VERSION = "makespan.plan", 1
+SCALARS: dict[str, type] = {
+    "makespan": float,
+    "lower_bound": float,
+    "method": str,
+    "n_schedules": int,
+    "elapsed_s": float,
+    "is_truncated": bool,
+}
+TIMES = ("start", "finish", "durations")
+
+
+def text_of(plan: Any) -> str:
+    """Return a plan as one JSON object."""
+    source, target = plan.graph.edges()
+    labels = plan.graph.labels
+    is_plain = labels is not None and all(isinstance(label, str) for label in labels)
+    stored = {
+        "format": FORMAT,
+        "version": VERSION,
+        **{name: kind(getattr(plan, name)) for name, kind in SCALARS.items()},
+        "n_nodes": plan.graph.n_nodes,
+        "source": source.tolist(),
+        "target": target.tolist(),
+        "labels": list(labels) if is_plain else None,
+        **{name: getattr(plan, name).tolist() for name in TIMES},
+        "demands": plan.demands.tolist(),
+        "capacities": plan.capacities.tolist(),
+    }
+    return json.dumps(stored, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def fields_of(text: str) -> dict[str, Any]:
+    """Return what `Plan` takes; the error names the entry that is wrong."""
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "the text"
+        raise ValidationError(place, str(error), "JSON") from None
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        found = stored.get("format") if isinstance(stored, dict) else type(stored).__name__
+        raise ValidationError("format", found, f"{FORMAT!r}, as `Plan.to_json` writes")
+    if stored.get("version") != VERSION or isinstance(stored["version"], bool):
+        raise ValidationError("version", stored.get("version"), f"{VERSION}: a newer makespan has written this plan")
+    fields: dict[str, Any] = {}
+    for name, kind in SCALARS.items():
+        value = stored.get(name)
+        is_whole_float = kind is float and type(value) is int
+        if type(value) is not kind and not is_whole_float:
+            raise ValidationError(name, value, f"a value of type {kind.__name__}")
+        fields[name] = kind(value)
+        if kind is float:
+            _numbers(stored, name, np.float64, ())
+    n_nodes = stored.get("n_nodes")
+    if type(n_nodes) is not int or n_nodes < 0:
+        raise ValidationError("n_nodes", n_nodes, "a whole number that is not negative")
+    for name in TIMES:
+        fields[name] = _numbers(stored, name, np.float64, (n_nodes,))
+    fields["capacities"] = _numbers(stored, "capacities", np.int64, (-1,))
+    fields["demands"] = _numbers(stored, "demands", np.int64, (n_nodes, fields["capacities"].size))
+    fields["graph"] = _graph(stored, n_nodes)
+    return fields
+
+
+def _numbers(stored: dict[str, Any], name: str, kind: type, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an entry as an array of a shape, in which -1 stands for any length; JSON's lists without entries fit."""
+    whole = np.issubdtype(kind, np.integer)
+    what = f"{'whole numbers' if whole else 'finite numbers'}, shape {shape}".replace("-1", "n")
+    try:
+        array = np.array(stored.get(name))
+    except ValueError:
+        raise ValidationError(name, "rows of different lengths", what) from None
+    wanted = tuple(have if want == -1 else want for want, have in zip(shape, array.shape, strict=False))
+    if array.size == 0 and 0 in (array.shape + wanted) and np.prod(shape) in (0, -1):
+        return np.zeros([max(length, 0) for length in shape], kind)
+    if len(array.shape) != len(shape) or array.shape != wanted:
+        raise ValidationError(name, f"shape {array.shape}", what)
+    if array.dtype.kind not in ("i" if whole else "if") or not np.isfinite(array).all():
+        raise ValidationError(name, f"dtype {array.dtype}", what)
+    return array.astype(kind)
+
+
+def _graph(stored: dict[str, Any], n_nodes: int) -> DependencyGraph:
+    source = _numbers(stored, "source", np.int64, (-1,))
+    target = _numbers(stored, "target", np.int64, (source.size,))
+    labels = stored.get("labels")
+    if labels is None:
+        return DependencyGraph.from_edges(n_nodes, source, target)
+    is_named = isinstance(labels, list) and len(labels) == n_nodes and all(isinstance(label, str) for label in labels)
+    if not is_named or len(set(labels)) != n_nodes:
+        raise ValidationError("labels", labels, f"{n_nodes} different texts, or null")
+    ends = DependencyGraph.from_edges(n_nodes, source, target)
+    return DependencyGraph.from_dict(
+        {label: [labels[before] for before in ends.predecessors(node)] for node, label in enumerate(labels)}
+    )
