@@ -151,7 +151,8 @@ def plan(
 ) -> None:
     """Plan the tasks of a file."""
     try:
-        problem = planning.with_one_mode(planning.limited(read_problem(file, n_cores=cores), cores, capacity or []))
+        problem = read_problem(file, n_cores=cores)
+        problem = planning.with_one_mode(planning.limited(problem, cores, capacity or []))
         found = planning.planned(problem, time_limit, max_schedules, seed, Console(stderr=True))
         if gantt is not None:
             found.to_svg(gantt, names=problem.names, resource_names=problem.resource_names)

@@ -1,4 +1,4 @@
-"""`makespan plan`: what is planned, and what is said about it. Functions of values, but for `watched`."""
+"""`makespan plan`: what is planned, and what is said about it. Functions of values, but for `planned`."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from rich.text import Text
 import makespan as ms
 from makespan.cli.arguments import UsageError
 from makespan.cli.progress import REFRESHES_PER_SECOND, format_duration
-from makespan.cli.summary import shorten
+from makespan.cli.summary import plural, shorten
 from makespan.formats import PlanProblem
 
 __all__ = ["HELP", "format_plan", "limited", "planned", "with_one_mode"]
@@ -43,13 +43,13 @@ def limited(problem: PlanProblem, cores: int | None, amounts: Sequence[str]) -> 
     capacities = problem.capacities.copy()
     if cores is not None:
         if CORES not in names and len(names) != 1:
-            raise UsageError(f"--cores needs one resource to mean: the file has {listed(names)}; use --capacity")
+            raise UsageError(f"--cores means the only resource, and the file has {listed(names)}; use --capacity")
         capacities[names.index(CORES) if CORES in names else 0] = cores
     for text in amounts:
         name, separator, amount = text.rpartition("=")
         if separator:
             if name not in names:
-                raise UsageError(f"--capacity {text}: there is no resource {name!r}: the file has {listed(names)}")
+                raise UsageError(f"--capacity {text}: there is no resource {name!r}; the file has {listed(names)}")
             capacities[names.index(name)] = whole(amount, text)
             continue
         parts = text.split(",")
@@ -76,10 +76,10 @@ def whole(text: str, option: str) -> int:
 def listed(names: Sequence[str]) -> str:
     """Return the names of resources in words.
 
-    >>> listed(["R1", "R2"]), listed([])
-    ('the resources R1, R2', 'no resource')
+    >>> listed(["R1", "R2"]), listed(["cores"]), listed([])
+    ('2 resources: R1, R2', '1 resource: cores', '0 resources')
     """
-    return f"the resources {', '.join(names)}" if names else "no resource"
+    return plural(len(names), "resource") + (f": {', '.join(names)}" if names else "")
 
 
 def planned(
@@ -87,23 +87,36 @@ def planned(
 ) -> ms.Plan:
     """Plan; on a terminal with a line that tells how long it still takes, where that is worth telling."""
     is_long = time_limit >= WATCHED_S_MIN if time_limit is not None else max_schedules is not None
-    begun_s = time.perf_counter()
+    shown = Live(
+        WaitingLine(problem.graph.n_nodes, time_limit),
+        console=console,
+        refresh_per_second=REFRESHES_PER_SECOND,
+        transient=True,
+    )
+    columns = problem.graph, problem.durations, problem.demands, problem.capacities
+    try:
+        with shown if is_long and console.is_terminal else nullcontext():
+            return ms.plan(*columns, time_limit=time_limit, max_schedules=max_schedules, seed=seed)
+    except KeyboardInterrupt:
+        # It came while the line was drawn; during the search it ends the search.
+        return ms.plan(*columns, time_limit=0.0, seed=seed)
+    except ms.UnsatisfiableError as error:
+        node, resource = error.path, error.resource
+        if isinstance(node, int) and isinstance(resource, int):
+            node, resource = f"node {problem.names[node]}", problem.resource_names[resource]
+        raise ms.UnsatisfiableError(node, resource, error.requested, error.capacity) from None
 
-    class Line:
-        def __rich__(self) -> Text:
-            return Text(format_waiting(problem.graph.n_nodes, time.perf_counter() - begun_s, time_limit), no_wrap=True)
 
-    shown = Live(Line(), console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True)
-    with shown if is_long and console.is_terminal else nullcontext():
-        return ms.plan(
-            problem.graph,
-            problem.durations,
-            problem.demands,
-            problem.capacities,
-            time_limit=time_limit,
-            max_schedules=max_schedules,
-            seed=seed,
-        )
+class WaitingLine:
+    """What rich asks for the line each time that it draws."""
+
+    def __init__(self, n_nodes: int, time_limit: float | None) -> None:
+        self.n_nodes, self.time_limit = n_nodes, time_limit
+        self.start_s = time.perf_counter()
+
+    def __rich__(self) -> Text:
+        line = format_waiting(self.n_nodes, time.perf_counter() - self.start_s, self.time_limit)
+        return Text(line, no_wrap=True, overflow="ellipsis")
 
 
 def format_waiting(n_nodes: int, elapsed_s: float, time_limit: float | None) -> str:

@@ -153,7 +153,7 @@ def parse_wfformat(text: str) -> WorkflowTrace:
         root = _Place(json.loads(text), "the file")
     except (ValueError, RecursionError) as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "the text"
-        raise ValidationError(place, str(error), "JSON") from None
+        raise ValidationError(place, getattr(error, "msg", str(error)), "JSON") from None
     root.expect(dict, "a JSON object")
     version = root.value.get("schemaVersion")
     if version not in VERSIONS:

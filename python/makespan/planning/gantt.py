@@ -106,5 +106,5 @@ def _shades(plan: Plan, is_member: NDArray[np.bool_], n_lanes: int, n_cells: int
 
 
 def _cut(text: str, width: int) -> str:
-    text = " ".join(text.split())
+    text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= width else text[: width - 1] + "…"

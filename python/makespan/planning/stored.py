@@ -53,7 +53,7 @@ def fields_of(text: str) -> dict[str, Any]:
         stored = json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "the text"
-        raise ValidationError(place, str(error), "JSON") from None
+        raise ValidationError(place, getattr(error, "msg", str(error)), "JSON") from None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         found = stored.get("format") if isinstance(stored, dict) else type(stored).__name__
         raise ValidationError("format", found, f"{FORMAT!r}, as `Plan.to_json` writes")
