@@ -115,16 +115,12 @@ def _axis(plan: Plan, bottom: float, end: float) -> Iterator[str]:
         return
     step = 10.0 ** math.floor(math.log10(plan.makespan / 8))
     step *= next(factor for factor in (1, 2, 5, 10) if plan.makespan / (step * factor) <= 10)
-    n_steps = int(plan.makespan / step + 1e-9)
-    for idx in range(n_steps + 1):
+    for idx in range(int(plan.makespan / step + 1e-9) + 1):
         x = _x(plan, idx * step)
         yield f'<path class="grid" d="M{x:.2f} {TOP}V{end:.2f}"/>'
-        if x < WIDTH - RIGHT - 60 or (idx == n_steps and x > WIDTH - RIGHT - 1):
+        if x < WIDTH - RIGHT - 60:
             yield f'<text class="muted middle" x="{x:.2f}" y="{bottom + 18:.2f}">{idx * step:g}</text>'
-    if n_steps * step < plan.makespan * (1 - 1e-6):
-        x = _x(plan, plan.makespan)
-        yield f'<text class="middle" x="{x:.2f}" y="{bottom + 18:.2f}">{plan.makespan:g}</text>'
-    yield f'<text class="muted" x="{WIDTH - RIGHT + 8}" y="{TOP - 6}">s</text>'
+    yield f'<text class="middle" x="{WIDTH - RIGHT}" y="{bottom + 18:.2f}">{plan.makespan:g} s</text>'
 
 
 def _lane_labels(n_lanes: int, height: float) -> Iterator[str]:

@@ -53,12 +53,12 @@ pub fn critical_chain(problem: &Problem, starts_ns: &[u64]) -> CriticalChain {
         (0..problem.n_resources()).map(|resource| Usage::of(problem, resource, starts_ns)).collect();
 
     let handed_over = |node: NodeId| {
-        let start_ns = starts_ns[node.index()];
-        let first = by_finish.partition_point(|&before| finish_ns(before) < start_ns);
-        let ended = by_finish[first..].iter().take_while(|&&before| finish_ns(before) == start_ns);
+        let at_ns = starts_ns[node.index()];
+        let first = by_finish.partition_point(|&before| finish_ns(before) < at_ns);
+        let ended = by_finish[first..].iter().take_while(|&&before| finish_ns(before) == at_ns);
         (0..problem.n_resources()).find_map(|resource| {
             let need = i128::from(problem.demands_of(node.index())[resource]);
-            let free = i128::from(problem.capacities()[resource]) - in_use[resource].just_before(start_ns);
+            let free = i128::from(problem.capacities()[resource]) - in_use[resource].just_before(at_ns);
             let gave_back = |before: &&NodeId| {
                 problem.demands_of(before.index())[resource] > 0 && problem.durations_ns()[before.index()] > 0
             };
