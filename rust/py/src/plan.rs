@@ -93,8 +93,10 @@ pub(crate) fn critical_chain<'py>(
         let problem = Problem::new(graph, durations_ns, demands, capacities)?;
         Ok::<_, PlanError>(core_critical_chain(&problem, &starts_ns))
     })?;
-    let nodes: Vec<i64> = chain.nodes.iter().map(|node| node.index() as i64).collect();
-    let resources = chain.resources.iter().map(|resource| resource.map_or(-1, |idx| idx as i64));
+    let nodes: Vec<i64> = chain.nodes.iter().map(|node| i64::from(node.get())).collect();
+    let resources = chain.resources.iter().map(|resource| {
+        resource.map_or(-1, |idx| i64::try_from(idx).expect("a row of memory has fewer entries"))
+    });
     Ok((nodes.into_pyarray(py), resources.collect::<Vec<_>>().into_pyarray(py)))
 }
 
