@@ -54,8 +54,18 @@ def test_both_formats_say_the_same(problem: PlanProblem) -> None:
     ("before", "after", "line", "expected"),
     [
         ("PRECEDENCE", "PRECEDING", "line 22", "a section PRECEDENCE RELATIONS"),
-        ("2        1          1           4", "2        1          2           4", "line 7", "job 2, 1 mode"),
-        ("2        1          1           4", "2        2          1           4", "line 7", "job 2, 1 mode"),
+        (
+            "2        1          1           4",
+            "2        1          2           4",
+            "line 7",
+            "job 2, the number of its modes",
+        ),
+        (
+            "2        1          1           4",
+            "2        2          1           4",
+            "line 16",
+            "mode 2, a duration, and 2 amounts",
+        ),
         ("2        1          1           4", "2        1          1           5", "line 7", "successors from 1 to 4"),
         (
             "3      1     4       2    1",

@@ -52,6 +52,8 @@ from makespan.workflow import WorkflowFunction, workflow
 if TYPE_CHECKING:
     from makespan.planning.optimizer import ExecutionOptimizer
     from makespan.planning.options import PlanOptions
+    from makespan.planning.chain import CriticalChain
+    from makespan.planning.comparison import PlanComparison
     from makespan.planning.plan import Plan
     from makespan.planning.planner import plan
     from makespan.scheduling import (
@@ -72,6 +74,7 @@ __all__ = [
     "ClosedQueueError",
     "ClosedResourcesError",
     "ConfigurationError",
+    "CriticalChain",
     "CriticalPath",
     "CycleError",
     "DeadEntry",
@@ -93,6 +96,7 @@ __all__ = [
     "OptimizedSequentialStrategy",
     "Plan",
     "PlanOptions",
+    "PlanComparison",
     "PoolUsage",
     "PreparedWorkflow",
     "Priority",
@@ -148,7 +152,9 @@ _LOADED_LATE = {
     "QueueStatistics": "makespan.scheduling",
     "ExecutionOptimizer": "makespan.planning.optimizer",
     "PlanOptions": "makespan.planning.options",
+    "CriticalChain": "makespan.planning.chain",
     "Plan": "makespan.planning.plan",
+    "PlanComparison": "makespan.planning.comparison",
     "plan": "makespan.planning.planner",
 }
 

@@ -37,8 +37,10 @@ __all__ = [
     "Resources",
     "Step",
     "Team",
+    "critical_chain",
     "demands",
     "each_handle",
+    "first_violation",
     "host",
     "inline",
     "is_tracing",
@@ -132,6 +134,20 @@ def plan_constrained(
     seed: int,
     workers: int,
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], int, int, str, int, bool]: ...
+def critical_chain(
+    graph: Graph,
+    starts_ns: NDArray[np.uint64],
+    durations_ns: NDArray[np.uint64],
+    demands: NDArray[np.int64],
+    capacities: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def first_violation(
+    graph: Graph,
+    starts_ns: NDArray[np.uint64],
+    durations_ns: NDArray[np.uint64],
+    demands: NDArray[np.int64],
+    capacities: NDArray[np.int64],
+) -> tuple[str, int, int] | None: ...
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
 

@@ -212,6 +212,8 @@ def scheduler_with_delay() -> _core.ListScheduler:
 TERMS = terms_of(PlanOptions(), np.ones(3, np.uint64), np.ones((3, 1), np.int64), None, np.ones((1, 1), np.int64))
 
 FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
+# All nodes at once, though they wait for each other.
+CHAIN = (GRAPH, np.zeros(3, np.uint64), np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64))
 
 CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
@@ -221,6 +223,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "demands": lambda: _core.demands({"net": 1.5, "memory": "1 kB"}),
     "limit": lambda: _core.limit("net", 0),
     "is_tracing": _core.is_tracing,
+    "critical_chain": lambda: _core.critical_chain(*CHAIN),
+    "first_violation": lambda: _core.first_violation(*CHAIN),
     "plan": lambda: _core.plan(
         GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0, 1
     ),

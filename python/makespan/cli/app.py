@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import makespan as ms
-from makespan.cli import codes
+from makespan.cli import codes, planning
 from makespan.cli import doctor as diagnosis
 from makespan.cli.arguments import UsageError, bind_arguments, parse_arguments, parse_target
 from makespan.cli.loading import (
@@ -31,6 +32,7 @@ from makespan.cli.summary import (
     format_summary,
     result_json,
 )
+from makespan.formats import read_problem
 from makespan.testing import first_difference
 
 __all__ = ["run_app"]
@@ -113,6 +115,60 @@ def run(
         complain("makespan: interrupted")
         raise typer.Exit(codes.EXIT_INTERRUPTED) from None
     raise typer.Exit(carry_out(workflow, arguments, workers, strategy, as_json, compare))
+
+
+@app.command(help=planning.HELP, epilog=codes.HELP_PLAN)
+def plan(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="PSPLIB (.sm), Patterson (.rcp), or WfFormat of WfCommons (.json).")
+    ],
+    cores: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many cores there are; by default those that the file names."),
+    ] = None,
+    capacity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=AMOUNT",
+            help="How much there is of a resource, instead of what the file says; or amounts of all resources, with "
+            "commas between. May be given several times.",
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Take the best plan found by then.")
+    ] = None,
+    max_schedules: Annotated[
+        int | None,
+        typer.Option(min=0, help="How many schedules are tried; without any limit so many as take milliseconds."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and number of schedules give the same plan.")] = 0,
+    gantt: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg", help="Write the plan as a picture for a browser.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the plan as JSON, as makespan.Plan.from_json reads it.")
+    ] = False,
+) -> None:
+    """Plan the tasks of a file."""
+    try:
+        problem = read_problem(file, n_cores=cores)
+        problem = planning.with_one_mode(planning.limited(problem, cores, capacity or []))
+        found = planning.planned(problem, time_limit, max_schedules, seed, Console(stderr=True))
+        if gantt is not None:
+            found.to_svg(gantt, names=problem.names, resource_names=problem.resource_names)
+    except (UsageError, ms.ExecutionException) as error:
+        complain(f"makespan: {file}: {error}")
+        raise typer.Exit(codes.EXIT_USAGE) from None
+    except OSError as error:
+        complain(f"makespan: {error.filename or file}: {error.strerror or error}")
+        raise typer.Exit(codes.EXIT_USAGE) from None
+    if as_json:
+        print(found.to_json())
+        return
+    show_rows(planning.format_plan(found, problem))
+    width = Console().width
+    print()
+    print(found.to_gantt(width, names=problem.names, resource_names=problem.resource_names))
 
 
 @app.command(help=diagnosis.HELP)

@@ -1,7 +1,8 @@
-"""The two formats of the scheduling literature: PSPLIB's `.sm` (Kolisch and Sprecher 1996) and Patterson's `.rcp`."""
+"""The formats of the scheduling literature: PSPLIB's `.sm` and `.mm` (Kolisch and Sprecher 1996), and Patterson's."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,16 +14,21 @@ from makespan.scheduling.graph import DependencyGraph
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from makespan.formats.problem import Mode
+
 __all__ = ["parse_patterson", "parse_psplib"]
+
+N_DIGITS_MAX = 18
+"""More digits may not fit into 64 bits."""
 
 
 def parse_psplib(text: str) -> PlanProblem:
-    """Read a single-mode PSPLIB file.
+    """Read a PSPLIB file: `.sm` with one mode for each job, or `.mm` with several and nonrenewable resources.
 
     Parameters
     ----------
     text
-        What the file says; renewable resources only.
+        What the file says.
 
     Returns
     -------
@@ -57,31 +63,53 @@ def parse_psplib(text: str) -> PlanProblem:
     <PlanProblem 2 nodes, 1 edges, 1 resources>
     """
     lines = text.splitlines()
-    capacities = _row(lines, _section(lines, "RESOURCEAVAILABILITIES", 2), "the amount of each resource")
+    place = _section(lines, "RESOURCEAVAILABILITIES", 2)
+    capacities = _row(lines, place, "the amount of each resource")
+    kinds = lines[place - 1].split()[::2]
+    if len(kinds) != len(capacities) or not set(kinds) <= {"R", "N"}:
+        expected = f"R or N with its number, for each of the {len(capacities)} resources below"
+        raise _wrong(lines, place - 1, expected)
+    edges, n_modes = _precedences(lines)
+    first = _section(lines, "REQUESTS/DURATIONS", 3)
+    modes: list[list[Mode]] = []
+    for job, n_of_job in enumerate(n_modes, 1):
+        modes.append([])
+        for mode in range(1, n_of_job + 1):
+            what = f"{f'job {job}, ' if mode == 1 else ''}mode {mode}, a duration, and {len(capacities)} amounts"
+            row, head = _row(lines, first, what), [job, mode] if mode == 1 else [mode]
+            numbers = row[len(head) :]
+            if row[: len(head)] != head or len(numbers) != 1 + len(capacities):
+                raise _wrong(lines, first, what)
+            modes[-1].append((float(numbers[0]), tuple(numbers[1:])))
+            first += 1
+    durations, demands = [of[0][0] for of in modes], [of[0][1] for of in modes]
+    problem = _problem(edges, durations, demands, capacities)
+    numbered = [f"{kind}{kinds[: idx + 1].count(kind)}" for idx, kind in enumerate(kinds)]
+    return replace(
+        problem,
+        resource_names=tuple(numbered),
+        modes=tuple(map(tuple, modes)) if sum(n_modes) > len(n_modes) else None,
+        nonrenewable=tuple(idx for idx, kind in enumerate(kinds) if kind == "N"),
+    )
+
+
+def _precedences(lines: Sequence[str]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the edges, and the number of modes of each job."""
     first = _section(lines, "PRECEDENCE RELATIONS", 2)
     edges: list[tuple[int, int, int]] = []
-    n_nodes = 0
-    while first + n_nodes < len(lines) and not lines[first + n_nodes].startswith("*"):
-        place = first + n_nodes
-        what = f"job {n_nodes + 1}, 1 mode, the number of successors, and the successors"
+    n_modes: list[int] = []
+    while first + len(n_modes) < len(lines) and not lines[first + len(n_modes)].startswith("*"):
+        place, node = first + len(n_modes), len(n_modes)
+        what = f"job {node + 1}, the number of its modes, the number of its successors, and the successors"
         row = _row(lines, place, what)
-        if len(row) < 3 or row[:2] != [n_nodes + 1, 1] or len(row) != 3 + row[2]:
+        if len(row) < 3 or row[0] != node + 1 or row[1] < 1 or len(row) != 3 + row[2]:
             raise _wrong(lines, place, what)
-        edges += [(n_nodes, after - 1, place) for after in row[3:]]
-        n_nodes += 1
-    first = _section(lines, "REQUESTS/DURATIONS", 3)
-    durations, demands = [], []
-    for job in range(1, n_nodes + 1):
-        what = f"job {job}, mode 1, a duration, and {len(capacities)} amounts"
-        row = _row(lines, first + job - 1, what)
-        if row[:2] != [job, 1] or len(row) != 3 + len(capacities):
-            raise _wrong(lines, first + job - 1, what)
-        durations.append(row[2])
-        demands.append(row[3:])
+        edges += [(node, after - 1, place) for after in row[3:]]
+        n_modes.append(row[1])
     for _, after, place in edges:
-        if not 0 <= after < n_nodes:
-            raise _wrong(lines, place, f"successors from 1 to {n_nodes}")
-    return _problem([(before, after) for before, after, _ in edges], durations, demands, capacities)
+        if not 0 <= after < len(n_modes):
+            raise _wrong(lines, place, f"successors from 1 to {len(n_modes)}")
+    return [(before, after) for before, after, _ in edges], n_modes
 
 
 def parse_patterson(text: str) -> PlanProblem:
@@ -139,7 +167,7 @@ class _Numbers:
             raise ValidationError(f"line {self._n_lines}", "the end of the text", what)
         place, word = self._words[self._n_read]
         self._n_read += 1
-        if not word.isdecimal() or int(word) < least or (most is not None and int(word) > most):
+        if not _is_number(word) or int(word) < least or (most is not None and int(word) > most):
             raise ValidationError(f"line {place}", word, what)
         return int(word)
 
@@ -152,7 +180,7 @@ class _Numbers:
 
 def _problem(
     edges: Sequence[tuple[int, int]],
-    durations: Sequence[int],
+    durations: Sequence[float],
     demands: Sequence[Sequence[int]],
     capacities: Sequence[int],
 ) -> PlanProblem:
@@ -165,6 +193,11 @@ def _problem(
     )
 
 
+def _is_number(word: str) -> bool:
+    """Tell whether a word is a whole number that an array can hold."""
+    return word.isdecimal() and len(word) <= N_DIGITS_MAX
+
+
 def _section(lines: Sequence[str], title: str, n_heading: int) -> int:
     """Return the index of the first line of numbers below a title."""
     for place, line in enumerate(lines):
@@ -175,7 +208,7 @@ def _section(lines: Sequence[str], title: str, n_heading: int) -> int:
 
 def _row(lines: Sequence[str], place: int, what: str) -> list[int]:
     words = lines[place].split() if place < len(lines) else []
-    if not words or not all(word.isdecimal() for word in words):
+    if not words or not all(map(_is_number, words)):
         raise _wrong(lines, place, what)
     return [int(word) for word in words]
 

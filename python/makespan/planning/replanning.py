@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from makespan.exceptions import ValidationError
+from makespan.planning.objective import objective_value
 from makespan.planning.optimizer import ExecutionOptimizer, Hint
 from makespan.scheduling.arguments import ids_of, ns_of, vector
 
@@ -104,7 +105,7 @@ def updated(plan: Plan, progress: Progress, limits: dict[str, Any]) -> Plan:
         is_running = np.isin(left, progress.running)
         modes[left[~is_running]] = found.modes[~is_running]
     is_sum = plan.objective in {"weighted_completion", "weighted_tardiness"}
-    past = _past_value(plan, finish[progress.finished], progress.finished)
+    past = objective_value(plan.options, finish, progress.finished)
     if not left.size or options.objective != plan.objective:
         value = bound = past
     elif is_sum:
@@ -176,21 +177,6 @@ def _left(
 
 def _columns(options: PlanOptions) -> dict[str, Any]:
     return {"due": options.due, "weights": options.weights, "delay": options.delay}
-
-
-def _past_value(plan: Plan, finish: NDArray[np.float64], finished: NDArray[np.int64]) -> float:
-    """Return what finished nodes contribute to the objective."""
-    options = plan.options
-    due = np.zeros(finish.size)
-    if plan.objective in {"weighted_tardiness", "maximum_lateness"} and options.due is not None:
-        due = np.asarray(options.due, np.float64)[finished]
-    elif plan.objective == "weighted_tardiness":
-        due = np.full(finish.size, np.nan)
-    late = (finish - due)[np.isfinite(due)]
-    if plan.objective in {"makespan", "maximum_lateness"}:
-        return float(late.max(initial=-np.inf if plan.objective == "maximum_lateness" else 0.0))
-    weights = np.ones(finish.size) if options.weights is None else np.asarray(options.weights, np.float64)[finished]
-    return float((np.maximum(late, 0.0) * weights[np.isfinite(due)]).sum())
 
 
 def _nodes(nodes: ArrayLike, argument: str, n_nodes: int) -> NDArray[np.int64]:

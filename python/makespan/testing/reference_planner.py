@@ -1,4 +1,4 @@
-"""The obvious planner: what a schedule must keep, and the shortest one of a few nodes by trying every order."""
+"""The obvious planner: what a schedule and its chain must keep, and the shortest schedule by trying every order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["serial_schedule", "shortest_makespan", "violations"]
+__all__ = ["loose_links", "order_agreement", "serial_schedule", "shortest_makespan", "violations"]
 
 
 def violations(
@@ -54,6 +54,81 @@ def violations(
             used = sum(demands[node][resource] for node in running)
             if used > capacity:
                 yield f"{used} of resource {resource} are in use at {moment / 1e9:g} s, and there are {capacity}"
+
+
+def loose_links(
+    edges: Sequence[tuple[int, int]],
+    durations: Sequence[float],
+    demands: Sequence[Sequence[int]],
+    capacities: Sequence[int],
+    start: Sequence[float],
+    nodes: Sequence[int],
+    resources: Sequence[int],
+) -> Iterator[str]:
+    """Yield what is wrong with a critical chain, a sentence each; times are compared in nanoseconds.
+
+    Parameters
+    ----------
+    edges, durations, demands, capacities, start
+        As for `violations`.
+    nodes, resources
+        The chain, and for each of its nodes the resource that the node before it handed over, or -1.
+
+    Yields
+    ------
+    sentence
+        A link without an edge or without need, a gap, or an end at which nothing begins or ends.
+
+    Examples
+    --------
+    >>> list(loose_links([], [2.0, 1.0], [[1], [1]], [2], [0.0, 2.0], [0, 1], [-1, 0]))
+    ['node 1 could have more of resource 0 before 2 s']
+    """
+    start_ns = [round(1e9 * seconds) for seconds in start]
+    finish_ns = [begin + round(1e9 * seconds) for begin, seconds in zip(start_ns, durations, strict=True)]
+    if start_ns and (not nodes or start_ns[nodes[0]] != 0 or finish_ns[nodes[-1]] != max(finish_ns)):
+        yield "the chain does not reach from the beginning to the end"
+    for before, after, resource in zip(nodes[:-1], nodes[1:], resources[1:], strict=True):
+        moment = start_ns[after]
+        if finish_ns[before] != moment:
+            yield f"node {after} does not start when node {before} finishes"
+        if resource < 0:
+            if (before, after) not in edges:
+                yield f"node {after} does not wait for node {before}"
+            continue
+        running = [node for node, begin in enumerate(start_ns) if begin < moment <= finish_ns[node]]
+        used = sum(demands[node][resource] for node in running)
+        if before not in running or not demands[before][resource]:
+            yield f"node {before} hands over nothing of resource {resource}"
+        if used + demands[after][resource] <= capacities[resource]:
+            yield f"node {after} could have more of resource {resource} before {moment / 1e9:g} s"
+
+
+def order_agreement(left: Sequence[float], right: Sequence[float]) -> float:
+    """Return the share of pairs that differ in both sequences and are in the same order in both.
+
+    Parameters
+    ----------
+    left, right
+        As many numbers in each.
+
+    Returns
+    -------
+    share
+        1 where there is no such pair.
+
+    Examples
+    --------
+    >>> order_agreement([0, 1, 2], [0, 2, 1])
+    0.6666666666666666
+    """
+    signs = [
+        (left[i] < left[j]) == (right[i] < right[j])
+        for i in range(len(left))
+        for j in range(i)
+        if left[i] != left[j] and right[i] != right[j]
+    ]
+    return sum(signs) / len(signs) if signs else 1.0
 
 
 def serial_schedule(

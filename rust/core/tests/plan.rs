@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use makespan_core::graph::{Graph, critical_path};
-use makespan_core::plan::{Problem, list_schedule, lower_bound, plan};
+use makespan_core::plan::{Problem, critical_chain, list_schedule, lower_bound, plan};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,6 +32,35 @@ fn problems(n_nodes_max: usize) -> impl Strategy<Value = Problem> {
 
 fn problem(graph: Graph, durations_ns: Vec<u64>, demands: Vec<i64>, capacities: Vec<i64>) -> Problem {
     Problem::new(Arc::new(graph), durations_ns, demands, capacities).expect("no demand is above its capacity")
+}
+
+/// Asserts that a chain goes from 0 to the makespan, and that each link is tight, by counting what is in use node by node.
+fn check_chain(problem: &Problem, starts_ns: &[u64]) {
+    let chain = critical_chain(problem, starts_ns);
+    assert_eq!(chain, critical_chain(problem, starts_ns));
+    let (Some(first), Some(last)) = (chain.nodes.first(), chain.nodes.last()) else {
+        assert_eq!(problem.n_nodes(), 0);
+        return;
+    };
+    let finish_ns = |node: usize| starts_ns[node] + problem.durations_ns()[node];
+    assert_eq!((starts_ns[first.index()], chain.resources[0]), (0, None));
+    assert_eq!(finish_ns(last.index()), problem.makespan_ns(starts_ns));
+    assert_eq!(chain.nodes.len(), chain.resources.len());
+    for (pair, handed_over) in chain.nodes.windows(2).zip(&chain.resources[1..]) {
+        let [before, after] = [pair[0], pair[1]];
+        let at_ns = starts_ns[after.index()];
+        assert_eq!(finish_ns(before.index()), at_ns);
+        let Some(resource) = *handed_over else {
+            assert!(problem.graph().successors(before).contains(&after));
+            continue;
+        };
+        let held = |node: usize| problem.demands_of(node)[resource];
+        let running =
+            (0..problem.n_nodes()).filter(|&node| starts_ns[node] < at_ns && at_ns <= finish_ns(node));
+        let in_use: i64 = running.map(held).sum();
+        assert!(held(before.index()) > 0);
+        assert!(in_use + held(after.index()) > problem.capacities()[resource]);
+    }
 }
 
 /// Makespan of the best non-preemptive schedule of a few nodes: every order, each node as early as those before it allow.
@@ -100,6 +129,12 @@ proptest! {
     fn test_list_schedules_are_feasible(problem in problems(40), priorities in vec(any::<u64>(), 40)) {
         let starts_ns = list_schedule(&problem, &priorities[..problem.n_nodes()]);
         prop_assert_eq!(problem.first_violation(&starts_ns), None);
+        check_chain(&problem, &starts_ns);
+    }
+
+    #[test]
+    fn test_plans_have_a_chain_without_gaps(problem in problems(40), seed: u64, n_max in 0_u64..300) {
+        check_chain(&problem, &plan(&problem, seed, n_max, || true).starts_ns);
     }
 }
 

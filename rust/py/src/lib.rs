@@ -76,7 +76,7 @@ mod _core {
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
-    use crate::plan::plan;
+    use crate::plan::{critical_chain, first_violation, plan};
     #[pymodule_export]
     use crate::plan_constrained::plan_constrained;
     #[pymodule_export]

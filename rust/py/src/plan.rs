@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use makespan_core::plan::{PlanError, Planned, Problem, default_schedules, plan as core_plan};
+use makespan_core::plan::{
+    PlanError, Planned, Problem, Violation, critical_chain as core_critical_chain, default_schedules,
+    plan as core_plan,
+};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -11,6 +14,8 @@ use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
 use crate::plan_team::{Limits, best_of};
+
+type PyIds<'py> = Bound<'py, PyArray1<i64>>;
 
 /// Starts, makespan, lower bound, in nanoseconds; method; number of schedules; whether time or Ctrl-C ended the search.
 type PyPlanned<'py> = (Bound<'py, PyArray1<u64>>, u64, u64, &'static str, u64, bool);
@@ -58,4 +63,53 @@ pub(crate) fn plan<'py>(
         planned.n_schedules,
         planned.is_truncated,
     ))
+}
+
+/// Return the nodes of the critical chain, and for each the resource that the node before it handed over, or -1.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
+pub(crate) fn critical_chain<'py>(
+    py: Python<'py>,
+    graph: &PyGraph,
+    starts_ns: PyReadonlyArray1<'_, u64>,
+    durations_ns: PyReadonlyArray1<'_, u64>,
+    demands: PyReadonlyArray2<'_, i64>,
+    capacities: PyReadonlyArray1<'_, i64>,
+) -> BindResult<(PyIds<'py>, PyIds<'py>)> {
+    let (graph, starts_ns, durations_ns) = (graph.shared(), copied(&starts_ns), copied(&durations_ns));
+    let (demands, capacities) = (demands.as_array().iter().copied().collect(), copied(&capacities));
+    let chain = detached(py, || {
+        let problem = Problem::new(graph, durations_ns, demands, capacities)?;
+        Ok::<_, PlanError>(core_critical_chain(&problem, &starts_ns))
+    })?;
+    let nodes: Vec<i64> = chain.nodes.iter().map(|node| i64::from(node.get())).collect();
+    let resources = chain.resources.iter().map(|resource| {
+        resource.map_or(-1, |idx| i64::try_from(idx).expect("a row of memory has fewer entries"))
+    });
+    Ok((nodes.into_pyarray(py), resources.collect::<Vec<_>>().into_pyarray(py)))
+}
+
+/// Return what is wrong with a schedule first: ("precedence", before, after), ("capacity", resource, nanoseconds), or None.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
+pub(crate) fn first_violation(
+    py: Python<'_>,
+    graph: &PyGraph,
+    starts_ns: PyReadonlyArray1<'_, u64>,
+    durations_ns: PyReadonlyArray1<'_, u64>,
+    demands: PyReadonlyArray2<'_, i64>,
+    capacities: PyReadonlyArray1<'_, i64>,
+) -> BindResult<Option<(&'static str, u64, u64)>> {
+    let (graph, starts_ns, durations_ns) = (graph.shared(), copied(&starts_ns), copied(&durations_ns));
+    let (demands, capacities) = (demands.as_array().iter().copied().collect(), copied(&capacities));
+    let violation = detached(py, || {
+        let problem = Problem::new(graph, durations_ns, demands, capacities)?;
+        Ok::<_, PlanError>(problem.first_violation(&starts_ns))
+    })?;
+    Ok(violation.map(|violation| match violation {
+        Violation::Precedence { before, after } => {
+            ("precedence", before.index() as u64, after.index() as u64)
+        }
+        Violation::Capacity { resource, at_ns } => ("capacity", resource as u64, at_ns),
+    }))
 }

@@ -6,6 +6,7 @@
 //! - [`list_schedule`]: parallel schedule generation, for graphs of any size
 //! - [`lower_bound`]: what no schedule can undercut
 //! - [`constrained`]: releases, deadlines, due dates, fixed starts, modes, capacities that change, other objectives
+//! - [`critical_chain()`]: what makes a schedule as long as it is
 //!
 //! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
 //! list of nodes into a schedule, `rules` gives first lists, `search` finds better ones.
@@ -14,6 +15,7 @@
 //! says so when asked.
 
 mod bound;
+mod chain;
 mod compact;
 pub mod constrained;
 mod error;
@@ -28,6 +30,7 @@ mod search;
 pub mod static_order;
 
 pub use self::bound::lower_bound;
+pub use self::chain::{CriticalChain, critical_chain};
 pub use self::error::{PlanError, TOTAL_NS_MAX};
 pub use self::list::list_schedule;
 pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};
