@@ -5,6 +5,7 @@
 //! - [`plan()`]: the method by size, the first schedule, the search, and what is known about the result
 //! - [`list_schedule`]: parallel schedule generation, for graphs of any size
 //! - [`lower_bound`]: what no schedule can undercut
+//! - [`plan_on_workers`]: workers of different speed, and results that take time to travel ([`WorkerProblem`])
 //!
 //! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
 //! list of nodes into a schedule, `rules` gives first lists, `search` finds better ones.
@@ -24,6 +25,7 @@ mod random;
 mod rules;
 mod search;
 pub mod static_order;
+mod workers;
 
 pub use self::bound::lower_bound;
 pub use self::error::{PlanError, TOTAL_NS_MAX};
@@ -31,3 +33,7 @@ pub use self::list::list_schedule;
 pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};
 pub use self::problem::{Problem, Violation};
 pub use self::static_order::{StaticOrder, static_order};
+pub use self::workers::{
+    WorkerDurations, WorkerMethod, WorkerPlanned, WorkerProblem, WorkerSchedule, WorkerViolation,
+    default_worker_schedules, plan_on_workers,
+};
