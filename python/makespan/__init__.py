@@ -50,6 +50,7 @@ from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
     from makespan.planner import Plan, plan
+    from makespan.planning.workers import WorkerPlan, plan_on_workers
     from makespan.scheduling import (
         DeadEntry,
         DependencyGraph,
@@ -112,6 +113,7 @@ __all__ = [
     "UnknownNodeError",
     "UnsatisfiableError",
     "ValidationError",
+    "WorkerPlan",
     "Workflow",
     "WorkflowError",
     "WorkflowFunction",
@@ -121,6 +123,7 @@ __all__ = [
     "effect",
     "get",
     "plan",
+    "plan_on_workers",
     "step",
     "strategies",
     "workflow",
@@ -141,6 +144,8 @@ _LOADED_LATE = {
     "QueueStatistics": "makespan.scheduling",
     "Plan": "makespan.planner",
     "plan": "makespan.planner",
+    "WorkerPlan": "makespan.planning.workers",
+    "plan_on_workers": "makespan.planning.workers",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

@@ -28,6 +28,7 @@ RANKS = {
     "executors": 2,
     "optimizer": 2,
     "planner": 2,
+    "planning": 2,
     "prediction": 2,
     "resources": 2,
     "strategies": 3,

@@ -208,6 +208,7 @@ def scheduler_with_delay() -> _core.ListScheduler:
 
 
 FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
+NO_TIMES = np.array([], dtype=np.uint64)
 
 CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
@@ -219,6 +220,9 @@ CALLS: dict[str, Callable[[], object]] = {
     "is_tracing": _core.is_tracing,
     "plan": lambda: _core.plan(
         GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0
+    ),
+    "plan_on_workers": lambda: _core.plan_on_workers(
+        GRAPH, np.ones((3, 2), np.uint64), None, np.ones(2, np.uint32), np.ones(3, np.uint32), NO_TIMES, None, 10, 0
     ),
     "inline": lambda: _core.inline("inner", len, ("ab",), {}),
     "each_handle": lambda: _core.each_handle([SAMPLE.parameter]),

@@ -28,6 +28,7 @@ mod list_scheduler;
 mod monitor;
 mod names;
 mod needs;
+mod patience;
 mod plan;
 mod pool_table;
 mod prepared;
@@ -50,6 +51,7 @@ mod team;
 mod time_source;
 mod waiter;
 mod watcher;
+mod worker_plan;
 mod workers;
 
 /// The native part of makespan.
@@ -89,6 +91,8 @@ mod _core {
     use crate::resources::PyResources;
     #[pymodule_export]
     use crate::step::PyStep;
+    #[pymodule_export]
+    use crate::worker_plan::plan_on_workers;
     #[pymodule_export]
     use crate::workers::PyTeam;
 

@@ -1,18 +1,13 @@
 //! Plans over arrays: `makespan._core.plan`.
 
-use std::time::Duration;
-
 use makespan_core::plan::{Planned, Problem, default_schedules, plan as core_plan};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use crate::clock::clock;
 use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
-
-/// How often a search looks for signals.
-const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
+use crate::patience::Patience;
 
 /// Starts, makespan, lower bound, in nanoseconds; method; number of schedules; whether time or Ctrl-C ended the search.
 type PyPlanned<'py> = (Bound<'py, PyArray1<u64>>, u64, u64, &'static str, u64, bool);
@@ -32,33 +27,20 @@ pub(crate) fn plan<'py>(
     max_schedules: Option<u64>,
     seed: u64,
 ) -> BindResult<PyPlanned<'py>> {
-    let begun = clock().raw();
+    let mut patience = Patience::new(time_limit_ns);
     let graph = graph.shared();
     let durations_ns = copied(&durations_ns);
     let demands = demands.as_array().iter().copied().collect();
     let capacities = copied(&capacities);
-    let time_limit = time_limit_ns.map(Duration::from_nanos);
     // A limit of time alone is one; the default is for who says nothing.
-    let n_schedules_max = match (max_schedules, time_limit) {
+    let n_schedules_max = match (max_schedules, time_limit_ns) {
         (Some(n), _) => n,
         (None, Some(_)) => u64::MAX,
         (None, None) => default_schedules(graph.n_nodes()),
     };
     let planned: Planned = detached(py, || {
         let problem = Problem::new(graph, durations_ns, demands, capacities)?;
-        let mut looked = begun;
-        let planned = core_plan(&problem, seed, n_schedules_max, || {
-            let now = clock().raw();
-            if time_limit.is_some_and(|limit| clock().delta(begun, now) >= limit) {
-                return false;
-            }
-            if clock().delta(looked, now) > SIGNAL_PERIOD {
-                looked = now;
-                // What a handler raises ends the search as a time limit does: the best so far is the answer.
-                return Python::attach(|py| py.check_signals().is_ok());
-            }
-            true
-        });
+        let planned = core_plan(&problem, seed, n_schedules_max, || patience.lasts());
         Ok::<_, makespan_core::plan::PlanError>(planned)
     })?;
     Ok((

@@ -1,0 +1,1 @@
+"""Planning beyond one kind of worker."""
