@@ -99,9 +99,9 @@ def plan_on_workers(
 
     A node starts when the results of its predecessors have arrived, runs without interruption on one worker, and holds
     its cores meanwhile. A result is there at once on the worker that made it, and on every other after the edge's
-    transfer time; transfers occupy nobody. The first schedule is HEFT's (Topcuoglu, Hariri and Wu 2002). It is then improved,
-    beginning with PEFT (Arabnejad and Barbosa 2014), by a search over lists of nodes with their workers and double
-    justification, until it meets the lower bound or a limit. The result is never longer than HEFT's.
+    transfer time; transfers occupy nobody. The first schedule is HEFT's (Topcuoglu, Hariri and Wu 2002). It is then
+    improved, beginning with PEFT (Arabnejad and Barbosa 2014), by a search over lists of nodes with their workers and
+    double justification, until it meets the lower bound or a limit. The result is never longer than HEFT's.
 
     Parameters
     ----------

@@ -32,6 +32,11 @@ impl WorkerDurations {
         }
     }
 
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "speeds are fractions and above 0"
+    )]
     fn of(&self, node: usize, worker: usize) -> u64 {
         match self {
             // A cast saturates, and whatever is too long is refused with the sum.
