@@ -116,7 +116,7 @@ mod tests {
                 let [ready, duration] = [random.below(60), random.below(8)];
                 let demand = random.below(n_cores as usize + 1) as u32;
                 let fits = |&at: &usize| free[at..at + duration].iter().all(|&n_free| n_free >= demand);
-                let expected = (ready..).find(fits).unwrap();
+                let expected = (ready..=500 - duration).find(fits).unwrap();
                 let found = timeline.earliest(ready as u64, duration as u64, demand, usize::MAX);
                 assert_eq!(found, expected as u64);
                 timeline.occupy(found, duration as u64, demand);
