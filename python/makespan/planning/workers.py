@@ -155,7 +155,7 @@ def plan_on_workers(
     >>> graph = ms.DependencyGraph.from_edges(4, [0, 1, 2], [3, 3, 3])
     >>> found = ms.plan_on_workers(graph, [2, 2, 2, 2], speeds=[1.0, 2.0], transfers=[1.0, 1.0, 1.0])
     >>> found.makespan, found.worker.tolist()
-    (4.0, [1, 1, 1, 1])
+    (4.0, [1, 0, 1, 1])
     """
     begun_s = time.perf_counter()
     n_nodes = graph.n_nodes
