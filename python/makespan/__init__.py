@@ -50,12 +50,13 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
-    from makespan.planning.optimizer import ExecutionOptimizer
-    from makespan.planning.options import PlanOptions
     from makespan.planning.chain import CriticalChain
     from makespan.planning.comparison import PlanComparison
+    from makespan.planning.optimizer import ExecutionOptimizer
+    from makespan.planning.options import PlanOptions
     from makespan.planning.plan import Plan
     from makespan.planning.planner import plan
+    from makespan.planning.workers import WorkerPlan, plan_on_workers
     from makespan.scheduling import (
         DeadEntry,
         DependencyGraph,
@@ -95,8 +96,8 @@ __all__ = [
     "NotComputedYet",
     "OptimizedSequentialStrategy",
     "Plan",
-    "PlanOptions",
     "PlanComparison",
+    "PlanOptions",
     "PoolUsage",
     "PreparedWorkflow",
     "Priority",
@@ -123,6 +124,7 @@ __all__ = [
     "UnknownNodeError",
     "UnsatisfiableError",
     "ValidationError",
+    "WorkerPlan",
     "Workflow",
     "WorkflowError",
     "WorkflowFunction",
@@ -132,6 +134,7 @@ __all__ = [
     "effect",
     "get",
     "plan",
+    "plan_on_workers",
     "step",
     "strategies",
     "workflow",
@@ -156,6 +159,8 @@ _LOADED_LATE = {
     "Plan": "makespan.planning.plan",
     "PlanComparison": "makespan.planning.comparison",
     "plan": "makespan.planning.planner",
+    "WorkerPlan": "makespan.planning.workers",
+    "plan_on_workers": "makespan.planning.workers",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

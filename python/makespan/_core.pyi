@@ -47,6 +47,7 @@ __all__ = [
     "limit",
     "plan",
     "plan_constrained",
+    "plan_on_workers",
     "usable_cores",
 ]
 
@@ -148,6 +149,17 @@ def first_violation(
     demands: NDArray[np.int64],
     capacities: NDArray[np.int64],
 ) -> tuple[str, int, int] | None: ...
+def plan_on_workers(
+    graph: Graph,
+    durations_ns: NDArray[np.uint64],
+    speeds: NDArray[np.float64] | None,
+    cores: NDArray[np.uint32],
+    demands: NDArray[np.uint32],
+    transfers_ns: NDArray[np.uint64],
+    time_limit_ns: int | None,
+    max_schedules: int | None,
+    seed: int,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64], int, int, str, int, bool]: ...
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
 

@@ -214,6 +214,7 @@ TERMS = terms_of(PlanOptions(), np.ones(3, np.uint64), np.ones((3, 1), np.int64)
 FIRST, NONE = np.array([0]), np.array([], dtype=np.int64)
 # All nodes at once, though they wait for each other.
 CHAIN = (GRAPH, np.zeros(3, np.uint64), np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64))
+NO_TIMES = np.array([], dtype=np.uint64)
 
 CALLS: dict[str, Callable[[], object]] = {
     "VERSION": lambda: _core.VERSION,
@@ -229,6 +230,9 @@ CALLS: dict[str, Callable[[], object]] = {
         GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0, 1
     ),
     "plan_constrained": lambda: _core.plan_constrained(GRAPH, TERMS, None, 10, 0, 1),
+    "plan_on_workers": lambda: _core.plan_on_workers(
+        GRAPH, np.ones((3, 2), np.uint64), None, np.ones(2, np.uint32), np.ones(3, np.uint32), NO_TIMES, None, 10, 0
+    ),
     "inline": lambda: _core.inline("inner", len, ("ab",), {}),
     "each_handle": lambda: _core.each_handle([SAMPLE.parameter]),
     "Step.__new__": new_step,

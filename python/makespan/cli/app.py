@@ -152,7 +152,7 @@ def plan(
     """Plan the tasks of a file."""
     try:
         problem = read_problem(file, n_cores=cores)
-        problem = planning.with_one_mode(planning.limited(problem, cores, capacity or []))
+        problem = planning.limited(problem, cores, capacity or [])
         found = planning.planned(problem, time_limit, max_schedules, seed, Console(stderr=True))
         if gantt is not None:
             found.to_svg(gantt, names=problem.names, resource_names=problem.resource_names)

@@ -16,7 +16,7 @@ from makespan.cli.progress import REFRESHES_PER_SECOND, format_duration
 from makespan.cli.summary import plural, shorten
 from makespan.formats import PlanProblem
 
-__all__ = ["HELP", "format_plan", "limited", "planned", "with_one_mode"]
+__all__ = ["HELP", "format_plan", "limited", "planned"]
 
 HELP = """\
 Plan the tasks of a file under limited resources; print the makespan, how near it is to the shortest possible, a chart
@@ -59,13 +59,6 @@ def limited(problem: PlanProblem, cores: int | None, amounts: Sequence[str]) -> 
     return replace(problem, capacities=capacities)
 
 
-def with_one_mode(problem: PlanProblem) -> PlanProblem:
-    """Refuse a problem that leaves a choice of modes: a plan takes one mode for each node."""
-    if problem.modes is not None or problem.nonrenewable:
-        raise UsageError("it has several modes or nonrenewable resources; `makespan plan` takes one mode for each node")
-    return problem
-
-
 def whole(text: str, option: str) -> int:
     """Return an amount of a resource."""
     if not text.strip().isdecimal() or int(text) > np.iinfo(np.int64).max:
@@ -96,10 +89,12 @@ def planned(
     columns = problem.graph, problem.durations, problem.demands, problem.capacities
     try:
         with shown if is_long and console.is_terminal else nullcontext():
-            return ms.plan(*columns, time_limit=time_limit, max_schedules=max_schedules, seed=seed)
+            return ms.plan(
+                *columns, time_limit=time_limit, max_schedules=max_schedules, seed=seed, options=problem.options
+            )
     except KeyboardInterrupt:
         # It came while the line was drawn; during the search it ends the search.
-        return ms.plan(*columns, time_limit=0.0, seed=seed)
+        return ms.plan(*columns, time_limit=0.0, seed=seed, options=problem.options)
     except ms.UnsatisfiableError as error:
         node, resource = error.path, error.resource
         if isinstance(node, int) and isinstance(resource, int):

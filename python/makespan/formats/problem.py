@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from makespan.planning.options import PlanOptions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from makespan.scheduling.graph import DependencyGraph
@@ -69,6 +72,15 @@ class PlanProblem:
         if self.graph.labels is not None:
             return tuple(map(str, self.graph.labels))
         return tuple(str(node + 1) for node in range(self.graph.n_nodes))
+
+    @property
+    def options(self) -> PlanOptions:
+        """What `makespan.plan` is told besides: the modes, and which resources are used up."""
+        consumed = None
+        if self.nonrenewable:
+            consumed = np.isin(np.arange(self.capacities.size), self.nonrenewable)
+        modes = None if self.modes is None else {node: ways for node, ways in enumerate(self.modes) if len(ways) > 1}
+        return PlanOptions(modes=modes or None, consumed=consumed)
 
     def __repr__(self) -> str:
         n_nodes, n_resources = self.demands.shape

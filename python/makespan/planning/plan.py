@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from makespan.planning.options import Objective, PlanOptions
-
     from makespan.scheduling.graph import DependencyGraph
 
     _Times: TypeAlias = NDArray[np.uint64]

@@ -321,6 +321,12 @@ fn plan_error(error: &PlanError) -> PyErr {
         PlanError::DemandAboveCapacity { node, resource, amount, capacity } => {
             UnsatisfiableError::new_err((node, resource, amount, capacity))
         }
+        PlanError::SpeedNotPositive { worker } => {
+            ValidationError::new_err((format!("speeds[{worker}]"), "not above 0", "a finite number above 0"))
+        }
+        PlanError::NoWorkerFits { node, demand, n_cores_max } => {
+            UnsatisfiableError::new_err((node, "cores of one worker", demand, n_cores_max))
+        }
         PlanError::TooLong { total_ns } => {
             ValidationError::new_err(("durations", total_ns, format!("a sum of at most {TOTAL_NS_MAX} ns")))
         }

@@ -52,6 +52,7 @@ mod team;
 mod time_source;
 mod waiter;
 mod watcher;
+mod worker_plan;
 mod workers;
 
 /// The native part of makespan.
@@ -93,6 +94,8 @@ mod _core {
     use crate::resources::PyResources;
     #[pymodule_export]
     use crate::step::PyStep;
+    #[pymodule_export]
+    use crate::worker_plan::plan_on_workers;
     #[pymodule_export]
     use crate::workers::PyTeam;
 

@@ -43,7 +43,7 @@ pub(crate) fn plan<'py>(
     let capacities = copied(&capacities);
     let time_limit = time_limit_ns.map(Duration::from_nanos);
     // A limit of time alone is one; the default is for who says nothing.
-    let n_schedules_max = match (max_schedules, time_limit) {
+    let n_schedules_max = match (max_schedules, time_limit_ns) {
         (Some(n), _) => n,
         (None, Some(_)) => u64::MAX,
         (None, None) => default_schedules(graph.n_nodes()),

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use makespan_core::plan::Planned;
 use makespan_core::plan::constrained::ConstrainedPlan;
+use makespan_core::plan::{Planned, WorkerPlanned};
 use pyo3::Python;
 
 use crate::clock::clock;
@@ -54,6 +54,20 @@ pub(crate) trait Judged {
 }
 
 impl Judged for Planned {
+    fn value(&self) -> i128 {
+        i128::from(self.makespan_ns)
+    }
+
+    fn is_optimal(&self) -> bool {
+        self.makespan_ns == self.lower_bound_ns
+    }
+
+    fn effort(&mut self) -> (&mut u64, &mut bool) {
+        (&mut self.n_schedules, &mut self.is_truncated)
+    }
+}
+
+impl Judged for WorkerPlanned {
     fn value(&self) -> i128 {
         i128::from(self.makespan_ns)
     }

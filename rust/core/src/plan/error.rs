@@ -41,6 +41,20 @@ pub enum PlanError {
         /// How much there is.
         capacity: i64,
     },
+    /// A worker's speed is not finite and above 0.
+    SpeedNotPositive {
+        /// The worker.
+        worker: usize,
+    },
+    /// No worker has the cores that a node demands.
+    NoWorkerFits {
+        /// The node.
+        node: usize,
+        /// How many cores it demands.
+        demand: u32,
+        /// How many the largest worker has; 0 where there is none.
+        n_cores_max: u32,
+    },
     /// All durations one after another are longer than [`TOTAL_NS_MAX`].
     TooLong {
         /// The sum of the durations.
@@ -151,6 +165,12 @@ impl fmt::Display for PlanError {
             }
             Self::DemandAboveCapacity { node, resource, amount, capacity } => {
                 write!(f, "node {node} demands {amount} of resource {resource}, of which there is {capacity}")
+            }
+            Self::SpeedNotPositive { worker } => {
+                write!(f, "the speed of worker {worker} is not finite and above 0")
+            }
+            Self::NoWorkerFits { node, demand, n_cores_max } => {
+                write!(f, "node {node} demands {demand} cores of a worker, and the largest has {n_cores_max}")
             }
             Self::TooLong { total_ns } => {
                 write!(f, "the durations add up to {total_ns} ns, which is more than {TOTAL_NS_MAX}")

@@ -7,6 +7,7 @@
 //! - [`lower_bound`]: what no schedule can undercut
 //! - [`constrained`]: releases, deadlines, due dates, fixed starts, modes, capacities that change, other objectives
 //! - [`critical_chain()`]: what makes a schedule as long as it is
+//! - [`plan_on_workers`]: workers of different speed, and results that take time to travel ([`WorkerProblem`])
 //!
 //! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
 //! list of nodes into a schedule, `rules` gives first lists, `search` finds better ones.
@@ -28,6 +29,7 @@ mod random;
 mod rules;
 mod search;
 pub mod static_order;
+mod workers;
 
 pub use self::bound::lower_bound;
 pub use self::chain::{CriticalChain, critical_chain};
@@ -36,3 +38,7 @@ pub use self::list::list_schedule;
 pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};
 pub use self::problem::{Problem, Violation};
 pub use self::static_order::{StaticOrder, static_order};
+pub use self::workers::{
+    WorkerDurations, WorkerMethod, WorkerPlanned, WorkerProblem, WorkerSchedule, WorkerViolation,
+    default_worker_schedules, plan_on_workers,
+};

@@ -137,6 +137,18 @@ pub(super) struct Budget<F> {
 }
 
 impl<F: FnMut() -> bool> Budget<F> {
+    pub(super) fn new(n_max: u64, keep_going: F) -> Self {
+        Self { n_spent: 0, n_max, keep_going, is_truncated: false }
+    }
+
+    pub(super) fn n_spent(&self) -> u64 {
+        self.n_spent
+    }
+
+    pub(super) fn is_truncated(&self) -> bool {
+        self.is_truncated
+    }
+
     /// Takes one schedule out of the budget, if there is one.
     pub(super) fn spend(&mut self) -> Option<()> {
         if self.n_spent >= self.n_max {
