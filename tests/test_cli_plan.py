@@ -102,6 +102,20 @@ def test_cores_are_those_of_the_command_line(tmp_path: Path) -> None:
     assert found.graph.labels == ("load_1", "fit_2", "tell_3")
 
 
+def test_a_node_runs_in_one_of_the_modes_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.mm"
+    path.write_text(MULTI_MODE)
+    answer = command(path, "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    found, problem = ms.Plan.from_json(answer.stdout), read_problem(path)
+    found.check()
+    assert problem.modes is not None
+    assert found.modes is not None
+    for node, mode in enumerate(found.modes.tolist()):
+        seconds, demand = problem.modes[node][mode]
+        assert (found.durations[node], found.demands[node].tolist()) == (seconds, list(demand))
+
+
 def test_the_same_seed_and_number_of_schedules_give_the_same_plan(hard: Path) -> None:
     one, again = (
         ms.Plan.from_json(command(hard, "--json", "--max-schedules", 200, "--seed", 7).stdout) for _ in range(2)
@@ -123,7 +137,6 @@ def test_a_time_limit_ends_the_search(hard: Path) -> None:
         ("a.txt", PSPLIB, [], "expected a file with the suffix .sm"),
         ("a.sm", PSPLIB[:-200], [], "expected"),
         ("a.sm", PATTERSON, [], "expected a section RESOURCEAVAILABILITIES"),
-        ("a.mm", MULTI_MODE, [], "several modes"),
         ("a.json", "{", [], "expected JSON"),
         ("a.rcp", "2 0  1 1 2  1 1 1", [], "these nodes wait for each other"),
         ("a.sm", PSPLIB, ["--cores", 4], "--cores means the only resource, and the file has 2 resources: R1, R2"),

@@ -29,7 +29,8 @@ def test_check_finds_what_the_obvious_check_finds(problem: Problem, data: st.Dat
     n_nodes = found.start.size
     moved = np.array(data.draw(st.lists(st.integers(0, 12), min_size=n_nodes, max_size=n_nodes)), np.float64)
     finish = moved + found.durations
-    other = dataclasses.replace(found, start=moved, finish=finish, makespan=finish.max(), lower_bound=0.0)
+    last = float(finish.max(initial=0.0))
+    other = dataclasses.replace(found, start=moved, finish=finish, makespan=last, objective_value=last, lower_bound=0.0)
     if list(violations(*problem, moved.tolist())):
         with pytest.raises(ms.ValidationError):
             other.check()

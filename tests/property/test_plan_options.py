@@ -121,6 +121,46 @@ def test_plans_keep_all_terms(problem: OptionsProblem, max_schedules: int, seed:
     assert (found.start.tolist(), found.n_schedules) == (again.start.tolist(), again.n_schedules)
 
 
+@given(problems(n_nodes_max=8), st.data())
+def test_check_finds_what_the_obvious_check_finds(problem: OptionsProblem, data: st.DataObject) -> None:
+    try:
+        found = plan_of(problem, max_schedules=50)
+    except ms.UnsatisfiableError:
+        return
+    found.check()
+    assert found.modes is not None
+    n_nodes = found.start.size
+    shift = data.draw(st.lists(st.integers(-2, 2), min_size=n_nodes, max_size=n_nodes))
+    start = np.maximum(found.start + shift, 0.0)
+    finish = start + found.durations
+    other = replace(
+        found,
+        start=start,
+        finish=finish,
+        makespan=float(finish.max(initial=0.0)),
+        objective_value=float(objective_value(problem, finish.tolist())),
+        lower_bound=-math.inf,
+    )
+    if list(violations_of_options(problem, start.tolist(), found.modes.tolist())):
+        with pytest.raises(ms.ValidationError):
+            other.check()
+    else:
+        other.check()
+
+
+@given(problems(n_nodes_max=8))
+def test_json_brings_plans_with_options_back(problem: OptionsProblem) -> None:
+    try:
+        found = plan_of(problem, max_schedules=20)
+    except ms.UnsatisfiableError:
+        return
+    again = ms.Plan.from_json(found.to_json())
+    assert again.to_json() == found.to_json()
+    again.check()
+    # Nothing is lost that a new plan needs.
+    assert again.update(0.0).objective_value == found.update(0.0).objective_value
+
+
 @given(problems(n_nodes_max=12))
 def test_serial_generation_in_the_order_of_a_plan_is_not_worse(problem: OptionsProblem) -> None:
     try:
