@@ -5,7 +5,7 @@ from typing import Literal
 
 __all__ = ["FIGURES", "PEERS", "Figure", "Measured"]
 
-Kind = Literal["ratio", "difference", "speedup", "nanoseconds", "bytes"]
+Kind = Literal["ratio", "difference", "speedup", "nanoseconds", "bytes", "percent"]
 
 PEERS = "Peers on fewer steps"
 
@@ -15,7 +15,8 @@ class Figure:
     """A line of the table, and what is compared with its promise.
 
     ``ratio``: ours ÷ baseline. ``speedup``: baseline ÷ ours, larger is better. ``difference``: ours less baseline, in
-    milliseconds. ``nanoseconds``: ours alone. ``bytes``: ours alone, a size and no time.
+    milliseconds. ``nanoseconds``: ours alone. ``bytes``, ``percent``: ours alone, a size or a share and
+    no time.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of one figure: seconds per `per` (bytes, where that is its kind), all from the same rounds."""
+    """Medians of one figure: seconds per `per` (bytes or percent, where that is its kind), all from the same rounds."""
 
     figure: str
     ours_s: float
@@ -54,7 +55,7 @@ class Measured:
                 return self.baseline_s / self.ours_s
             case "nanoseconds":
                 return self.ours_s * 1e9
-            case "bytes":
+            case "bytes" | "percent":
                 return self.ours_s
             case "ratio":
                 return self.ours_s / self.baseline_s
@@ -226,6 +227,47 @@ def _resources() -> list[Figure]:
     ]
 
 
+def _plans() -> list[Figure]:
+    limits = "Plans, one thread: mean % above the best known makespan, by time from outside of the call"
+    budgets = "Plans: mean % above the best known makespan, by generated schedules (passes of justification counted)"
+    names = {"j30": "j30", "j60": "j60", "j120": "j120", "rg300": "RG300"}
+    promises = {
+        ("j30", "0.1"): (0.15, 0.05),
+        ("j30", "1"): (0.05, 0.0),
+        ("j60", "1"): (0.4, 0.05),
+        ("j120", "0.01"): (4.2, 2.5),
+        ("j120", "0.1"): (2.3, 1.2),
+        ("j120", "1"): (1.5, 0.6),
+        ("rg300", "1"): (1.6, 0.5),
+    }
+    counts = [("j30", 5_000), ("j60", 5_000)]
+    counts += [(name, count) for name in ("j120", "rg300") for count in (1_000, 5_000, 50_000)]
+    speed = "Plans: time per generated schedule"
+    default = "Plans with default limits, per node"
+    return [
+        *(
+            Figure(f"plan-{name}-{limit}s", f"{names[name]}, {limit} s", limits, *promise, "percent")
+            for (name, limit), promise in promises.items()
+        ),
+        *(
+            Figure(f"plan-{name}-{count}", f"{names[name]}, {count:,} schedules", budgets, None, None, "percent")
+            for name, count in counts
+        ),
+        Figure(
+            "plan-j120-schedule",
+            "j120; held are 142,000 a second",
+            speed,
+            7_042,
+            2_000,
+            "nanoseconds",
+        ),
+        Figure("plan-rg300-schedule", "RG300; held are 31,000 a second", speed, 32_258, 6_667, "nanoseconds"),
+        Figure("plan-default-1000", "1,000 nodes", default, 10_000, 1_000, "nanoseconds"),
+        Figure("plan-default-100000", "100,000 nodes", default, 10_000, None, "nanoseconds"),
+        Figure("plan-default-1000000", "1,000,000 nodes", default, None, 1_000, "nanoseconds"),
+    ]
+
+
 _ALL = [
     *_serial(),
     *_small_workflow(),
@@ -242,6 +284,7 @@ _ALL = [
     *_crossings(),
     *_queues(),
     *_resources(),
+    *_plans(),
     *_peers(),
 ]
 

@@ -89,6 +89,8 @@ def _shown(value: float, figure: Figure) -> str:
             return f"{value:.0f} ns"
         case "bytes":
             return f"{value:.0f} bytes"
+        case "percent":
+            return f"{value:.2f} %"
         case "speedup":
             return f"{value:.1f} x"
         case "ratio":
@@ -96,7 +98,13 @@ def _shown(value: float, figure: Figure) -> str:
 
 
 def _amount(value: float, figure: Figure) -> str:
-    return f"{value:.0f} bytes" if figure.kind == "bytes" else _time(value)
+    match figure.kind:
+        case "bytes":
+            return f"{value:.0f} bytes"
+        case "percent":
+            return f"{value:.2f} %"
+        case _:
+            return _time(value)
 
 
 def _time(seconds: float) -> str:
