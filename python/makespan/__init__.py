@@ -50,6 +50,7 @@ from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
+    from makespan.planning.analysis import Analysis, WhatIf, analyze
     from makespan.planning.chain import CriticalChain
     from makespan.planning.comparison import PlanComparison
     from makespan.planning.optimizer import ExecutionOptimizer
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILD_PROFILE",
     "AcquireTimeoutError",
+    "Analysis",
     "ArgumentMismatchError",
     "ClosedEngineError",
     "ClosedQueueError",
@@ -124,11 +126,13 @@ __all__ = [
     "UnknownNodeError",
     "UnsatisfiableError",
     "ValidationError",
+    "WhatIf",
     "WorkerPlan",
     "Workflow",
     "WorkflowError",
     "WorkflowFunction",
     "__version__",
+    "analyze",
     "default_engine",
     "each",
     "effect",
@@ -155,6 +159,9 @@ _LOADED_LATE = {
     "QueueStatistics": "makespan.scheduling",
     "ExecutionOptimizer": "makespan.planning.optimizer",
     "PlanOptions": "makespan.planning.options",
+    "Analysis": "makespan.planning.analysis",
+    "WhatIf": "makespan.planning.analysis",
+    "analyze": "makespan.planning.analysis",
     "CriticalChain": "makespan.planning.chain",
     "Plan": "makespan.planning.plan",
     "PlanComparison": "makespan.planning.comparison",
