@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::lists::Precedence;
 use super::problem::Problem;
 use crate::graph::NodeId;
 
@@ -98,6 +99,18 @@ impl Compact {
             starts_ns[node.index()] = start * self.unit_ns;
         }
         starts_ns
+    }
+}
+
+impl Precedence for Compact {
+    type Item = u32;
+
+    fn before(&self, position: u32) -> impl Iterator<Item = u32> {
+        self.predecessors.of(position as usize).iter().copied()
+    }
+
+    fn after(&self, position: u32) -> impl Iterator<Item = u32> {
+        self.successors.of(position as usize).iter().copied()
     }
 }
 

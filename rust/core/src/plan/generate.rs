@@ -1,6 +1,7 @@
 //! Schedules from lists of nodes: serial generation, forward and backward; and turning a list round, which justifies.
 
 use super::compact::{Compact, Neighbors};
+use super::lists::turn;
 use super::profile::{Profile, Row};
 
 /// Which end of time a pass begins at.
@@ -107,14 +108,7 @@ impl<'a, P: Profile> Generator<'a, P> {
                 *slot += 1;
             }
         } else {
-            // Among equals the later in the list goes first: it may be a successor, if a duration is zero.
-            self.sorted.clear();
-            self.sorted
-                .extend(list.iter().enumerate().map(|(idx, &node)| (finishes[node as usize], idx as u32)));
-            self.sorted.sort_unstable_by(|left, right| right.cmp(left));
-            for (slot, &(_, idx)) in turned.iter_mut().zip(&self.sorted) {
-                *slot = list[idx as usize];
-            }
+            turn(list, finishes, &mut self.sorted, turned);
         }
     }
 }

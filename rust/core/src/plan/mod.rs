@@ -16,13 +16,16 @@
 //! says so when asked.
 
 mod bound;
+mod budget;
 mod chain;
 mod compact;
 pub mod constrained;
 mod error;
 mod generate;
 mod list;
+mod lists;
 mod planner;
+mod population;
 mod problem;
 mod profile;
 mod random;

@@ -1,6 +1,7 @@
 //! From a problem to a plan: which method, how long, and what is known about the result.
 
 use super::bound::lower_bound;
+use super::budget::Budget;
 use super::compact::{Compact, N_WORDS_MAX};
 use super::list::list_schedule;
 use super::problem::Problem;
@@ -113,7 +114,7 @@ pub fn plan(problem: &Problem, seed: u64, n_schedules_max: u64, keep_going: impl
     if planned.makespan_ns > lower_bound_ns && is_searched {
         let compact = Compact::new(problem);
         if compact.n_words() <= N_WORDS_MAX {
-            let mut budget = Budget { n_spent: 1, n_max: n_schedules_max, keep_going, is_truncated: false };
+            let mut budget = Budget::new(1, n_schedules_max, keep_going);
             searched(&compact, seed, &mut budget, &mut planned);
         }
     }
@@ -126,41 +127,6 @@ pub fn default_schedules(n_nodes: usize) -> u64 {
     // A pass places every node, and for each it may look at moments in proportion to the nodes.
     const N_LOOKS: usize = 20_000_000;
     (N_LOOKS / n_nodes.max(1).saturating_pow(2)).clamp(10, 1_000) as u64
-}
-
-/// How many schedules may still be generated.
-pub(super) struct Budget<F> {
-    n_spent: u64,
-    n_max: u64,
-    keep_going: F,
-    is_truncated: bool,
-}
-
-impl<F: FnMut() -> bool> Budget<F> {
-    pub(super) fn new(n_max: u64, keep_going: F) -> Self {
-        Self { n_spent: 0, n_max, keep_going, is_truncated: false }
-    }
-
-    pub(super) fn n_spent(&self) -> u64 {
-        self.n_spent
-    }
-
-    pub(super) fn is_truncated(&self) -> bool {
-        self.is_truncated
-    }
-
-    /// Takes one schedule out of the budget, if there is one.
-    pub(super) fn spend(&mut self) -> Option<()> {
-        if self.n_spent >= self.n_max {
-            return None;
-        }
-        if !(self.keep_going)() {
-            self.is_truncated = true;
-            return None;
-        }
-        self.n_spent += 1;
-        Some(())
-    }
 }
 
 /// Chooses how time and resources are represented, searches, and notes what was found.
@@ -181,8 +147,8 @@ fn searched(compact: &Compact, seed: u64, budget: &mut Budget<impl FnMut() -> bo
     planned.makespan_ns = best.makespan * compact.unit_ns;
     planned.starts_ns = compact.starts_ns(&best.starts);
     planned.method = Method::Search;
-    planned.n_schedules = budget.n_spent;
-    planned.is_truncated = budget.is_truncated;
+    planned.n_schedules = budget.n_spent();
+    planned.is_truncated = budget.is_truncated();
 }
 
 fn searched_with<P: Profile>(

@@ -1,8 +1,5 @@
 //! Priority rules: which node goes first, by what is known before anything is scheduled.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use super::compact::Compact;
 
 /// Total successors are counted with bits per pair of nodes; larger problems count immediate ones instead.
@@ -92,43 +89,6 @@ fn sums_over_descendants(compact: &Compact, value: impl Fn(usize) -> u64) -> Vec
     sums
 }
 
-/// Makes priorities into lists in which every node comes after its predecessors.
-#[derive(Debug)]
-pub(super) struct Lister<K> {
-    n_unmet: Vec<u32>,
-    /// By priority, then position, the smallest among equals first.
-    eligible: BinaryHeap<(K, Reverse<u32>)>,
-}
-
-impl<K: Ord + Copy> Lister<K> {
-    pub(super) fn new(n_nodes: usize) -> Self {
-        Self { n_unmet: vec![0; n_nodes], eligible: BinaryHeap::with_capacity(n_nodes) }
-    }
-
-    /// Fills `list`: among the nodes whose predecessors are in it, the one of largest priority goes next.
-    pub(super) fn list(&mut self, compact: &Compact, priorities: &[K], list: &mut [u32]) {
-        let Self { n_unmet, eligible } = self;
-        for (position, n_unmet) in n_unmet.iter_mut().enumerate() {
-            *n_unmet = compact.predecessors.of(position).len() as u32;
-            if *n_unmet == 0 {
-                eligible.push((priorities[position], Reverse(position as u32)));
-            }
-        }
-        for slot in list {
-            let (_, Reverse(position)) =
-                eligible.pop().expect("an acyclic graph has a node without predecessors");
-            *slot = position;
-            for &next in compact.successors.of(position as usize) {
-                let n_unmet = &mut n_unmet[next as usize];
-                *n_unmet -= 1;
-                if *n_unmet == 0 {
-                    eligible.push((priorities[next as usize], Reverse(next)));
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -151,13 +111,5 @@ mod tests {
         for (rule, expected) in Rule::ALL.into_iter().zip(expected) {
             assert_eq!(rule.priorities(&compact), expected, "{rule:?}");
         }
-    }
-
-    #[test]
-    fn test_lists_go_by_priority_where_the_edges_allow_it() {
-        let compact = compact(&[1; 5], &[3], &[4]);
-        let mut list = [0; 5];
-        Lister::new(5).list(&compact, &[1_u64, 3, 3, 0, 9], &mut list);
-        assert_eq!(list, [1, 2, 0, 3, 4]);
     }
 }

@@ -1,40 +1,38 @@
 //! Search: a population of lists that is crossed, disturbed and justified.
 
+use super::budget::Budget;
 use super::compact::Compact;
 use super::generate::{Direction, Generator};
-use super::planner::Budget;
+use super::lists::{Lister, cross, disturb};
+use super::population::{Member, Population};
 use super::profile::Profile;
 use super::random::Random;
-use super::rules::{Lister, Rule};
+use super::rules::Rule;
 
-/// How many members the first population has, and how many times as many each further one.
-const N_MEMBERS_FIRST: usize = 10;
-const GROWTH: usize = 4;
-
-/// A population of p members is left after so many times p² lists: until then it still improves.
+/// A population of p members is left after so many times p² lists.
 const N_LISTS_PER_PAIR: usize = 12;
 
-/// A disturbance reaches over at most one part in so many of a list.
-const N_WINDOWS: usize = 4;
-
-/// One member: a list of all positions, each after its predecessors, and the makespan that it leads to.
-struct Member {
+/// A list of all positions, each after its predecessors, and the makespan that it leads to.
+struct Listed {
     list: Vec<u32>,
     makespan: u64,
+}
+
+impl Member for Listed {
+    type Cost = u64;
+
+    fn cost(&self) -> u64 {
+        self.makespan
+    }
 }
 
 /// The search over lists of a compact problem.
 ///
 /// In the manner of the hybrid genetic algorithm of Valls, Ballestín and Quintanilla (2008): every list is made into a
-/// schedule, the schedule is justified twice, and the list that is kept is that of the justified one. Three things
-/// differ:
-///
-/// - Populations follow one another, each four times as large and starting afresh: a small one is soon good, a large one ends
-///   better, and nobody need know beforehand how long the search will be.
-/// - A child takes its mother's place, or that of the one who lost against her, if it is not worse. So members are replaced by
-///   those that resemble them, and search moves along plateaus, of which a makespan has many.
-/// - Besides crossing (two points, Hartmann 1998), a stretch of a list is disturbed: a large-neighborhood move, whose
-///   repair is the schedule generation.
+/// schedule, the schedule is justified twice, and the list that is kept is that of the justified one. Two things
+/// differ: populations follow one another, and their members are replaced by those that resemble them (see
+/// [`Population`]); and besides crossing, a stretch of a list is disturbed, a large-neighborhood move, whose repair is the
+/// schedule generation.
 pub(super) struct Search<'a, P: Profile> {
     compact: &'a Compact,
     generator: Generator<'a, P>,
@@ -43,10 +41,7 @@ pub(super) struct Search<'a, P: Profile> {
     /// What guides the lists that are drawn, and the same in a random mood.
     ranks: Vec<u64>,
     noisy: Vec<u128>,
-    members: Vec<Member>,
-    /// How many there may be in this population, and how many lists it has tried.
-    n_members_max: usize,
-    n_lists: usize,
+    population: Population<Listed>,
     best: Best,
     child: Vec<u32>,
     scratch: Vec<u32>,
@@ -71,9 +66,7 @@ impl<'a, P: Profile> Search<'a, P> {
             lister: Lister::new(n_nodes),
             ranks: Rule::LatestStart.priorities(compact),
             noisy: vec![0; n_nodes],
-            members: Vec::new(),
-            n_members_max: N_MEMBERS_FIRST,
-            n_lists: 0,
+            population: Population::new(N_LISTS_PER_PAIR),
             best: first,
             child: vec![0; n_nodes],
             scratch: vec![0; n_nodes],
@@ -109,34 +102,24 @@ impl<'a, P: Profile> Search<'a, P> {
 
     /// One new list, by drawing, crossing or disturbing; `None` when the budget does not allow it.
     fn improve(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<()> {
-        if self.n_lists >= N_LISTS_PER_PAIR * self.n_members_max * self.n_members_max {
-            self.members.clear();
-            self.n_lists = 0;
-            self.n_members_max *= GROWTH;
-        }
-        let n_members = self.members.len();
-        if n_members < self.n_members_max {
+        if self.population.has_room() {
             self.draw();
             return self.admit(budget);
         }
-        let (mut mother, mut loser) = (self.random.below(n_members), self.random.below(n_members));
-        if self.members[mother].makespan > self.members[loser].makespan {
-            (mother, loser) = (loser, mother);
+        let parents = self.population.parents(&mut self.random);
+        let mother = &self.population.member(parents.mother).list;
+        match parents.father {
+            Some(father) => {
+                let father = &self.population.member(father).list;
+                cross([mother, father], &mut self.random, &mut self.is_taken, &mut self.child, |_| {});
+            }
+            None => self.child.copy_from_slice(mother),
         }
-        let father = self.random.below(n_members);
-        let is_crossed = father != mother && self.random.once_in(2);
-        if is_crossed {
-            self.cross(mother, father);
-        } else {
-            self.child.copy_from_slice(&self.members[mother].list);
-        }
-        if !is_crossed || self.random.once_in(2) {
-            self.disturb();
+        if parents.father.is_none() || self.random.once_in(2) {
+            disturb(self.compact, &mut self.random, &mut self.child);
         }
         let makespan = self.evaluate(budget)?;
-        let replaced = [mother, loser].into_iter().find(|&member| makespan <= self.members[member].makespan);
-        if let Some(member) = replaced {
-            let member = &mut self.members[member];
+        if let Some(member) = self.population.replaced(&parents, &makespan) {
             member.list.copy_from_slice(&self.child);
             member.makespan = makespan;
         }
@@ -155,14 +138,14 @@ impl<'a, P: Profile> Search<'a, P> {
     /// Makes the child a member.
     fn admit(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<()> {
         let makespan = self.evaluate(budget)?;
-        self.members.push(Member { list: self.child.clone(), makespan });
+        self.population.push(Listed { list: self.child.clone(), makespan });
         Some(())
     }
 
     /// The makespan of the child, which becomes the list of its justified schedule; three passes.
     fn evaluate(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<u64> {
+        self.population.count_list();
         let Self { generator, child, scratch, .. } = self;
-        self.n_lists += 1;
         budget.spend()?;
         let mut makespan = generator.serial(Direction::Forward, child);
         self.best.improve(makespan, self.compact, generator.finishes());
@@ -175,57 +158,6 @@ impl<'a, P: Profile> Search<'a, P> {
         makespan = generator.serial(Direction::Forward, child);
         self.best.improve(makespan, self.compact, generator.finishes());
         Some(makespan)
-    }
-
-    /// Two-point crossing: the mother's list up to the first point and from the second on, and between them what is left in
-    /// the father's order. Predecessors stay in front, since they do in both.
-    fn cross(&mut self, mother: usize, father: usize) {
-        let n_nodes = self.child.len();
-        let points = [self.random.below(n_nodes + 1), self.random.below(n_nodes + 1)];
-        let (first, second) = (points[0].min(points[1]), points[0].max(points[1]));
-        let (mother, father) = (&self.members[mother].list, &self.members[father].list);
-        self.is_taken.fill(false);
-        self.child[..first].copy_from_slice(&mother[..first]);
-        for &position in &mother[..first] {
-            self.is_taken[position as usize] = true;
-        }
-        let mut end = first;
-        for list in [father, mother] {
-            for &position in list {
-                let is_last = std::ptr::eq(list, mother);
-                if !is_last && end == second {
-                    break;
-                }
-                if !self.is_taken[position as usize] {
-                    self.is_taken[position as usize] = true;
-                    self.child[end] = position;
-                    end += 1;
-                }
-            }
-        }
-    }
-
-    /// Moves nodes of one stretch of the child to other places in it, as far as their neighbors allow.
-    fn disturb(&mut self) {
-        let n_nodes = self.child.len();
-        let length = (2 + self.random.below(n_nodes / N_WINDOWS + 1)).min(n_nodes);
-        let begin = self.random.below(n_nodes - length + 1);
-        let stretch = &mut self.child[begin..begin + length];
-        for _ in 0..length {
-            let from = self.random.below(length);
-            let position = stretch[from] as usize;
-            if self.random.once_in(2) {
-                let before = self.compact.predecessors.of(position);
-                let free = stretch[..from].iter().rev().take_while(|other| !before.contains(other)).count();
-                let to = from - self.random.below(free + 1);
-                stretch[to..=from].rotate_right(1);
-            } else {
-                let after = self.compact.successors.of(position);
-                let free = stretch[from + 1..].iter().take_while(|other| !after.contains(other)).count();
-                let to = from + self.random.below(free + 1);
-                stretch[from..=to].rotate_left(1);
-            }
-        }
     }
 }
 

@@ -100,10 +100,7 @@ impl<'a> Generator<'a> {
             });
             if kept != mode {
                 modes[node] = kept as u32;
-                let amounts = problem.consumed_by(kept).iter().zip(problem.consumed_by(mode));
-                for (used, (more, less)) in self.used.iter_mut().zip(amounts) {
-                    *used += i128::from(*more) - i128::from(*less);
-                }
+                used_by_change(problem, mode as u32, kept as u32, &mut self.used);
             }
             self.finishes[node] = finish;
             self.starts[node] = finish - problem.durations[kept];
@@ -199,6 +196,14 @@ pub(super) fn used_by(problem: &Constrained, modes: &[u32], used: &mut [i128]) {
         for (used, &amount) in used.iter_mut().zip(problem.consumed_by(mode as usize)) {
             *used += i128::from(amount);
         }
+    }
+}
+
+/// What is used up after a node has changed its mode.
+pub(super) fn used_by_change(problem: &Constrained, before: u32, after: u32, used: &mut [i128]) {
+    let amounts = problem.consumed_by(after as usize).iter().zip(problem.consumed_by(before as usize));
+    for (used, (&more, &less)) in used.iter_mut().zip(amounts) {
+        *used += i128::from(more) - i128::from(less);
     }
 }
 

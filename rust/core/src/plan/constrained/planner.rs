@@ -4,6 +4,7 @@ use super::bound::lower_bound;
 use super::check::Constrained;
 use super::search::{Best, Search};
 use super::terms::NEVER_NS;
+use crate::plan::budget::Budget;
 use crate::plan::error::PlanError;
 use crate::plan::planner::{Method, N_NODES_SEARCHED_MAX};
 
@@ -35,31 +36,6 @@ pub struct ConstrainedPlan {
     pub n_schedules: u64,
     /// Whether `keep_going` ended the search, before the schedules were used up.
     pub is_truncated: bool,
-}
-
-/// How many schedules may still be generated.
-pub(super) struct Effort<F> {
-    n_spent: u64,
-    n_max: u64,
-    keep_going: F,
-    is_truncated: bool,
-}
-
-impl<F: FnMut() -> bool> Effort<F> {
-    /// Takes one schedule out of what is allowed; the first one always is.
-    pub(super) fn spend(&mut self) -> Option<()> {
-        if self.n_spent > 0 {
-            if self.n_spent >= self.n_max {
-                return None;
-            }
-            if !(self.keep_going)() {
-                self.is_truncated = true;
-                return None;
-            }
-        }
-        self.n_spent += 1;
-        Some(())
-    }
 }
 
 /// Finds a schedule that keeps all terms and has a small objective.
@@ -113,8 +89,8 @@ pub fn plan_constrained(
     let lower_bound = lower_bound(problem);
     let is_searched = problem.n_nodes() <= N_NODES_SEARCHED_MAX;
     let n_max = if is_searched { n_schedules_max } else { 1 };
-    let mut effort = Effort { n_spent: 0, n_max, keep_going, is_truncated: false };
-    let best = Search::new(problem, seed).run(hint, lower_bound, &mut effort);
+    let mut budget = Budget::new(0, n_max, keep_going);
+    let best = Search::new(problem, seed).run(hint, lower_bound, &mut budget);
     if let Some(error) = refusal(problem, &best) {
         return Err(error);
     }
@@ -124,9 +100,9 @@ pub fn plan_constrained(
         modes: best.modes.iter().map(|&mode| problem.idx_of_mode[mode as usize]).collect(),
         value: best.cost.value,
         lower_bound,
-        method: if effort.n_spent > 1 { Method::Search } else { Method::ListScheduling },
-        n_schedules: effort.n_spent,
-        is_truncated: effort.is_truncated,
+        method: if budget.n_spent() > 1 { Method::Search } else { Method::ListScheduling },
+        n_schedules: budget.n_spent(),
+        is_truncated: budget.is_truncated(),
     })
 }
 

@@ -1,35 +1,37 @@
 //! Search: a population of lists with modes that is crossed, disturbed and justified.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use super::bound::{NO_TAIL, tails};
 use super::check::Constrained;
-use super::generate::{Cost, Generator, excess, used_by};
-use super::planner::{Effort, Hint};
+use super::generate::{Cost, Generator, excess, used_by, used_by_change};
+use super::planner::Hint;
 use super::terms::NEVER_NS;
 use crate::graph::NodeId;
+use crate::plan::budget::Budget;
+use crate::plan::lists::{Lister, cross, disturb};
+use crate::plan::population::{Member, Population};
 use crate::plan::random::Random;
-
-/// How many members the first population has, and how many times as many each further one.
-const N_MEMBERS_FIRST: usize = 10;
-const GROWTH: usize = 4;
 
 /// A population of p members is left after so many times p² lists.
 const N_LISTS_PER_PAIR: usize = 12;
-
-/// A disturbance reaches over at most one part in so many of a list.
-const N_WINDOWS: usize = 4;
 
 /// A pass chooses the mode of one node in so many by its finish.
 const CHOOSING_ONCE_IN: usize = 4;
 
 /// A list of all nodes, each after its predecessors; the mode of each node; and what they lead to.
-#[derive(Clone)]
-struct Member {
+struct Listed {
     list: Vec<NodeId>,
     modes: Vec<u32>,
     cost: Cost,
+}
+
+impl Member for Listed {
+    type Cost = Cost;
+
+    fn cost(&self) -> Cost {
+        self.cost
+    }
 }
 
 /// The best schedule so far.
@@ -55,9 +57,7 @@ pub(super) struct Search<'a> {
     ranks: Vec<Vec<u32>>,
     /// The nodes that have more than one mode.
     flexible: Vec<usize>,
-    members: Vec<Member>,
-    n_members_max: usize,
-    n_lists: usize,
+    population: Population<Listed>,
     child: Vec<NodeId>,
     modes: Vec<u32>,
     best: Option<Best>,
@@ -74,9 +74,7 @@ impl<'a> Search<'a> {
             random: Random::new(seed),
             ranks: rules(problem),
             flexible: (0..n_nodes).filter(|&node| problem.modes_of(node).len() > 1).collect(),
-            members: Vec::new(),
-            n_members_max: N_MEMBERS_FIRST,
-            n_lists: 0,
+            population: Population::new(N_LISTS_PER_PAIR),
             child: Vec::with_capacity(n_nodes),
             modes: vec![0; n_nodes],
             best: None,
@@ -85,15 +83,15 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Searches until the effort is used up or the objective meets the bound, and returns the best schedule.
+    /// Searches until the budget is used up or the objective meets the bound, and returns the best schedule.
     pub(super) fn run(
         mut self,
         hint: Option<&Hint>,
         bound: i128,
-        effort: &mut Effort<impl FnMut() -> bool>,
+        budget: &mut Budget<impl FnMut() -> bool>,
     ) -> Best {
-        if self.begin(hint, bound, effort).is_some() {
-            while !self.is_done(bound) && self.improve(effort).is_some() {}
+        if self.begin(hint, bound, budget).is_some() {
+            while !self.is_done(bound) && self.improve(budget).is_some() {}
         }
         self.best.expect("the first schedule is always allowed")
     }
@@ -107,7 +105,7 @@ impl<'a> Search<'a> {
         &mut self,
         hint: Option<&Hint>,
         bound: i128,
-        effort: &mut Effort<impl FnMut() -> bool>,
+        budget: &mut Budget<impl FnMut() -> bool>,
     ) -> Option<()> {
         if let Some(hint) = hint {
             self.child = listed(self.problem, &hint.keys);
@@ -117,7 +115,7 @@ impl<'a> Search<'a> {
                 let same = modes.find(|&mode| self.problem.idx_of_mode[mode] == hint.modes[node]);
                 *mode = same.unwrap_or(first) as u32;
             }
-            self.admit(effort)?;
+            self.admit(budget)?;
         }
         for rule in 0..self.ranks.len() {
             if self.is_done(bound) {
@@ -126,43 +124,36 @@ impl<'a> Search<'a> {
             self.child = listed(self.problem, &self.ranks[rule]);
             self.choose_shortest();
             self.repair();
-            self.admit(effort)?;
+            self.admit(budget)?;
         }
         Some(())
     }
 
-    /// One new list, by drawing, crossing or disturbing; `None` when the effort does not allow it.
-    fn improve(&mut self, effort: &mut Effort<impl FnMut() -> bool>) -> Option<()> {
-        if self.n_lists >= N_LISTS_PER_PAIR * self.n_members_max * self.n_members_max {
-            self.members.clear();
-            self.n_lists = 0;
-            self.n_members_max *= GROWTH;
-        }
-        let n_members = self.members.len();
-        if n_members < self.n_members_max {
+    /// One new list, by drawing, crossing or disturbing; `None` when the budget does not allow it.
+    fn improve(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<()> {
+        if self.population.has_room() {
             self.draw();
-            return self.admit(effort);
+            return self.admit(budget);
         }
-        let (mut mother, mut loser) = (self.random.below(n_members), self.random.below(n_members));
-        if self.members[mother].cost > self.members[loser].cost {
-            (mother, loser) = (loser, mother);
+        let parents = self.population.parents(&mut self.random);
+        let mother = self.population.member(parents.mother);
+        self.child.clone_from(&mother.list);
+        self.modes.clone_from(&mother.modes);
+        if let Some(father) = parents.father {
+            let father = self.population.member(father);
+            let Self { random, is_taken, child, modes, .. } = self;
+            // What stands in the father's order runs in his modes.
+            cross([&mother.list, &father.list], random, is_taken, child, |node| {
+                modes[node.index()] = father.modes[node.index()];
+            });
         }
-        let father = self.random.below(n_members);
-        let is_crossed = father != mother && self.random.once_in(2);
-        self.child.clone_from(&self.members[mother].list);
-        self.modes.clone_from(&self.members[mother].modes);
-        if is_crossed {
-            self.cross(mother, father);
-        }
-        if !is_crossed || self.random.once_in(2) {
-            self.disturb();
+        if parents.father.is_none() || self.random.once_in(2) {
+            disturb(&*self.problem.graph, &mut self.random, &mut self.child);
             self.change_modes();
         }
         self.repair();
-        let cost = self.evaluate(effort)?;
-        let replaced = [mother, loser].into_iter().find(|&member| cost <= self.members[member].cost);
-        if let Some(member) = replaced {
-            let member = &mut self.members[member];
+        let cost = self.evaluate(budget)?;
+        if let Some(member) = self.population.replaced(&parents, &cost) {
             member.list.clone_from(&self.child);
             member.modes.clone_from(&self.modes);
             member.cost = cost;
@@ -235,24 +226,24 @@ impl<'a> Search<'a> {
     }
 
     /// Makes the child a member.
-    fn admit(&mut self, effort: &mut Effort<impl FnMut() -> bool>) -> Option<()> {
-        let cost = self.evaluate(effort)?;
-        self.members.push(Member { list: self.child.clone(), modes: self.modes.clone(), cost });
+    fn admit(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<()> {
+        let cost = self.evaluate(budget)?;
+        self.population.push(Listed { list: self.child.clone(), modes: self.modes.clone(), cost });
         Some(())
     }
 
     /// The cost of the child, which becomes what its justified schedule says; three passes.
-    fn evaluate(&mut self, effort: &mut Effort<impl FnMut() -> bool>) -> Option<Cost> {
-        self.n_lists += 1;
-        effort.spend()?;
+    fn evaluate(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<Cost> {
+        self.population.count_list();
+        budget.spend()?;
         let cost = self.pass();
         // A node without place cannot be moved, and one node has nowhere to go.
         if cost.n_unplaced > 0 {
             return Some(cost);
         }
-        effort.spend()?;
+        budget.spend()?;
         self.generator.justify(&mut self.child, &self.modes);
-        effort.spend()?;
+        budget.spend()?;
         Some(self.pass())
     }
 
@@ -270,86 +261,14 @@ impl<'a> Search<'a> {
         }
         cost
     }
-
-    /// Two-point crossing of the lists (Hartmann 1998): the mother's up to the first point and from the second on,
-    /// and between them what is left in the father's order, with his modes.
-    fn cross(&mut self, mother: usize, father: usize) {
-        let n_nodes = self.child.len();
-        let points = [self.random.below(n_nodes + 1), self.random.below(n_nodes + 1)];
-        let (first, second) = (points[0].min(points[1]), points[0].max(points[1]));
-        let (mother, father) = (&self.members[mother].list, &self.members[father]);
-        self.is_taken.fill(false);
-        for node in &mother[..first] {
-            self.is_taken[node.index()] = true;
-        }
-        let mut end = first;
-        for &node in &father.list {
-            if end == second {
-                break;
-            }
-            if !self.is_taken[node.index()] {
-                self.is_taken[node.index()] = true;
-                self.child[end] = node;
-                self.modes[node.index()] = father.modes[node.index()];
-                end += 1;
-            }
-        }
-        for &node in &mother[first..] {
-            if !self.is_taken[node.index()] {
-                self.child[end] = node;
-                end += 1;
-            }
-        }
-    }
-
-    /// Moves nodes of one stretch of the child to other places in it, as far as their neighbors allow.
-    fn disturb(&mut self) {
-        let n_nodes = self.child.len();
-        let graph = &self.problem.graph;
-        let length = (2 + self.random.below(n_nodes / N_WINDOWS + 1)).min(n_nodes);
-        let begin = self.random.below(n_nodes - length + 1);
-        let stretch = &mut self.child[begin..begin + length];
-        for _ in 0..length {
-            let from = self.random.below(length);
-            if self.random.once_in(2) {
-                let before = graph.predecessors(stretch[from]);
-                let free = stretch[..from].iter().rev().take_while(|other| !before.contains(other)).count();
-                let to = from - self.random.below(free + 1);
-                stretch[to..=from].rotate_right(1);
-            } else {
-                let after = graph.successors(stretch[from]);
-                let free = stretch[from + 1..].iter().take_while(|other| !after.contains(other)).count();
-                let to = from + self.random.below(free + 1);
-                stretch[from..=to].rotate_left(1);
-            }
-        }
-    }
-}
-
-/// What is used up after a node has changed its mode.
-fn used_by_change(problem: &Constrained, before: u32, after: u32, used: &mut [i128]) {
-    let amounts = problem.consumed_by(after as usize).iter().zip(problem.consumed_by(before as usize));
-    for (used, (&more, &less)) in used.iter_mut().zip(amounts) {
-        *used += i128::from(more) - i128::from(less);
-    }
 }
 
 /// The nodes by key, as far as predecessors allow; among equals by id.
 fn listed<K: Ord + Copy>(problem: &Constrained, keys: &[K]) -> Vec<NodeId> {
     assert_eq!(keys.len(), problem.n_nodes(), "each node has a key");
-    let mut n_before = problem.graph.n_predecessors();
-    let entry = |node: NodeId| Reverse((keys[node.index()], node));
-    let mut ready: BinaryHeap<_> = problem.graph.sources().map(entry).collect();
-    let mut list = Vec::with_capacity(keys.len());
-    while let Some(Reverse((_, node))) = ready.pop() {
-        list.push(node);
-        for &next in problem.graph.successors(node) {
-            n_before[next.index()] -= 1;
-            if n_before[next.index()] == 0 {
-                ready.push(entry(next));
-            }
-        }
-    }
+    let priorities: Vec<_> = keys.iter().copied().map(Reverse).collect();
+    let mut list = vec![NodeId::new(0); keys.len()];
+    Lister::new(keys.len()).list(&*problem.graph, &priorities, &mut list);
     list
 }
 

@@ -2,6 +2,7 @@
 
 use super::problem::{WorkerProblem, WorkerSchedule};
 use crate::graph::NodeId;
+use crate::plan::lists::Precedence;
 
 /// Marks a duration on a kind of worker that has too few cores.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -139,6 +140,18 @@ impl Compact {
             schedule.workers[node.index()] = workers[position];
         }
         schedule
+    }
+}
+
+impl Precedence for Compact {
+    type Item = u32;
+
+    fn before(&self, position: u32) -> impl Iterator<Item = u32> {
+        self.predecessors.of(position as usize).iter().map(|&(before, _)| before)
+    }
+
+    fn after(&self, position: u32) -> impl Iterator<Item = u32> {
+        self.successors.of(position as usize).iter().map(|&(after, _)| after)
     }
 }
 

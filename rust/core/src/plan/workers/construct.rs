@@ -1,9 +1,9 @@
 //! First schedules, by the methods of the literature.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use super::compact::{Compact, NEVER};
+use crate::plan::lists::Lister;
 
 /// Positions by falling priority, ties in topological order.
 ///
@@ -60,41 +60,4 @@ pub(super) fn peft_list(compact: &Compact, costs: &[u64]) -> Vec<u32> {
     let mut list = vec![0; n_nodes];
     lister.list(compact, &ranks, &mut list);
     list
-}
-
-/// Makes priorities into lists in which every node comes after its predecessors.
-#[derive(Debug)]
-pub(super) struct Lister {
-    n_unmet: Vec<u32>,
-    /// By priority, then position, the smallest among equals first.
-    eligible: BinaryHeap<(u64, Reverse<u32>)>,
-}
-
-impl Lister {
-    pub(super) fn new(n_nodes: usize) -> Self {
-        Self { n_unmet: vec![0; n_nodes], eligible: BinaryHeap::with_capacity(n_nodes) }
-    }
-
-    /// Fills `list`: among the nodes whose predecessors are in it, the one of largest priority goes next.
-    pub(super) fn list(&mut self, compact: &Compact, priorities: &[u64], list: &mut [u32]) {
-        let Self { n_unmet, eligible } = self;
-        for (position, n_unmet) in n_unmet.iter_mut().enumerate() {
-            *n_unmet = compact.predecessors.of(position).len() as u32;
-            if *n_unmet == 0 {
-                eligible.push((priorities[position], Reverse(position as u32)));
-            }
-        }
-        for slot in list {
-            let (_, Reverse(position)) =
-                eligible.pop().expect("an acyclic graph has a node without predecessors");
-            *slot = position;
-            for &(next, _) in compact.successors.of(position as usize) {
-                let n_unmet = &mut n_unmet[next as usize];
-                *n_unmet -= 1;
-                if *n_unmet == 0 {
-                    eligible.push((priorities[next as usize], Reverse(next)));
-                }
-            }
-        }
-    }
 }

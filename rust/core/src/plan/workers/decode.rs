@@ -2,6 +2,8 @@
 
 use super::compact::{Compact, NEVER, Neighbors};
 use super::timeline::Timeline;
+use crate::plan::generate::Direction;
+use crate::plan::lists::turn;
 
 /// Marks a position whose worker is chosen while decoding.
 pub(super) const ANY: u32 = u32::MAX;
@@ -10,13 +12,6 @@ pub(super) const ANY: u32 = u32::MAX;
 /// passed over, so that a pass over a large graph stays linear.
 const N_STEPS_LOOKED_AT: usize = 1 << 26;
 const N_STEPS_EACH_MIN: usize = 64;
-
-/// Which end of time a pass begins at. A backward pass is a forward pass of the mirrored problem.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Forward,
-    Backward,
-}
 
 /// Generates schedules of one problem; once it has warmed up, without allocating.
 #[derive(Debug)]
@@ -153,14 +148,7 @@ impl<'a> Decoder<'a> {
     ///
     /// A pass over the result on the same workers moves every node as far as it goes towards the other end.
     pub(super) fn turned(&mut self, list: &[u32], turned: &mut [u32]) {
-        // Among equals the later in the list goes first: it may be a successor, if a duration is zero.
-        let finishes = &self.finishes;
-        self.sorted.clear();
-        self.sorted.extend(list.iter().enumerate().map(|(idx, &node)| (finishes[node as usize], idx as u32)));
-        self.sorted.sort_unstable_by(|left, right| right.cmp(left));
-        for (slot, &(_, idx)) in turned.iter_mut().zip(&self.sorted) {
-            *slot = list[idx as usize];
-        }
+        turn(list, &self.finishes, &mut self.sorted, turned);
     }
 }
 

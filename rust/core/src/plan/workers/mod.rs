@@ -13,6 +13,5 @@ mod problem;
 mod search;
 mod timeline;
 
-pub use self::planner::{WorkerPlanned, default_worker_schedules, plan_on_workers};
+pub use self::planner::{WorkerMethod, WorkerPlanned, default_worker_schedules, plan_on_workers};
 pub use self::problem::{WorkerDurations, WorkerProblem, WorkerSchedule, WorkerViolation};
-pub use self::search::WorkerMethod;

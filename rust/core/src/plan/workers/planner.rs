@@ -5,11 +5,39 @@ use std::sync::Arc;
 use super::bound::lower_bound;
 use super::compact::Compact;
 use super::construct::heft_list;
-use super::decode::{ANY, Decoder, Direction};
+use super::decode::{ANY, Decoder};
 use super::problem::{WorkerProblem, WorkerSchedule};
-use super::search::{Best, Search, WorkerMethod};
-use crate::plan::planner::{Budget, plan};
+use super::search::{Best, Search};
+use crate::plan::budget::Budget;
+use crate::plan::generate::Direction;
+use crate::plan::planner::plan;
 use crate::plan::problem::Problem;
+
+/// How a schedule was found.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum WorkerMethod {
+    /// Heterogeneous earliest finish time, one pass.
+    Heft,
+    /// Predicted earliest finish time, one pass.
+    Peft,
+    /// One pass by the longest path on the fastest workers.
+    BLevel,
+    /// Search over lists of nodes.
+    Search,
+}
+
+impl WorkerMethod {
+    /// The method as a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Heft => "heft",
+            Self::Peft => "peft",
+            Self::BLevel => "b_level",
+            Self::Search => "search",
+        }
+    }
+}
 
 /// A schedule on workers, and what is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +120,9 @@ pub fn plan_on_workers(
             is_truncated = planned.is_truncated;
             adopt(&planned.starts_ns, &compact, &mut decoder, &mut best);
         } else {
-            let mut budget = Budget::new(n_schedules_max - 1, keep_going);
+            let mut budget = Budget::new(1, n_schedules_max, keep_going);
             best = Search::new(&compact, decoder, best, seed).run(lower_bound_ns, &mut budget);
-            n_schedules += budget.n_spent();
+            n_schedules = budget.n_spent();
             is_truncated = budget.is_truncated();
         }
     }

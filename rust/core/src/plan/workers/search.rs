@@ -1,43 +1,17 @@
 //! Improvement: a population of lists with a worker for every node.
 
 use super::compact::{Compact, NEVER};
-use super::construct::{Lister, by_priority, optimistic_costs, peft_list};
-use super::decode::{ANY, Decoder, Direction};
-use crate::plan::planner::Budget;
+use super::construct::{by_priority, optimistic_costs, peft_list};
+use super::decode::{ANY, Decoder};
+use super::planner::WorkerMethod;
+use crate::plan::budget::Budget;
+use crate::plan::generate::Direction;
+use crate::plan::lists::{Lister, cross, disturb};
+use crate::plan::population::{Member, Population};
 use crate::plan::random::Random;
 
-const N_MEMBERS_FIRST: usize = 10;
-const GROWTH: usize = 4;
-/// A population of `n` members gives way to a larger one after so many times `n²` children.
+/// A population of p members is left after so many times p² children.
 const N_CHILDREN_PER_PAIR: usize = 10;
-/// A disturbed stretch is up to one part in so many of the list.
-const N_WINDOWS: usize = 4;
-
-/// How a schedule was found.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum WorkerMethod {
-    /// Heterogeneous earliest finish time, one pass.
-    Heft,
-    /// Predicted earliest finish time, one pass.
-    Peft,
-    /// One pass by the longest path on the fastest workers.
-    BLevel,
-    /// Search over lists of nodes.
-    Search,
-}
-
-impl WorkerMethod {
-    /// The method as a word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Heft => "heft",
-            Self::Peft => "peft",
-            Self::BLevel => "b_level",
-            Self::Search => "search",
-        }
-    }
-}
 
 /// The best schedule so far, by position.
 #[derive(Clone, Debug)]
@@ -67,30 +41,36 @@ impl Best {
 }
 
 #[derive(Clone, Debug)]
-struct Member {
+struct Placed {
     list: Vec<u32>,
     workers: Vec<u32>,
     makespan: u64,
+}
+
+impl Member for Placed {
+    type Cost = u64;
+
+    fn cost(&self) -> u64 {
+        self.makespan
+    }
 }
 
 /// A search for short schedules.
 ///
 /// A member is a list of nodes and a worker for each. A child takes stretches of two parents or a disturbed copy of one; some
 /// of its nodes are taken off their workers and go where they finish earliest. Double justification (Valls, Ballestín and
-/// Quintanilla 2005) follows, with workers kept. Populations of 10, 40, 160, … members follow each other, each afresh.
+/// Quintanilla 2005) follows, with workers kept.
 pub(super) struct Search<'a> {
     compact: &'a Compact,
     decoder: Decoder<'a>,
     random: Random,
-    lister: Lister,
+    lister: Lister<u64>,
     ranks: Vec<u64>,
     /// What lies ahead of every position, by kind.
     costs: Vec<u64>,
-    members: Vec<Member>,
-    n_members_max: usize,
-    n_children: usize,
+    population: Population<Placed>,
     best: Best,
-    child: Member,
+    child: Placed,
     scratch: Vec<u32>,
     is_taken: Vec<bool>,
 }
@@ -106,10 +86,8 @@ impl<'a> Search<'a> {
             lister: Lister::new(n_nodes),
             ranks: compact.upward_ranks(|position| compact.fastest(position), false),
             costs: optimistic_costs(compact),
-            members: Vec::new(),
-            n_members_max: N_MEMBERS_FIRST,
-            n_children: 0,
-            child: Member { list: vec![0; n_nodes], workers: first.workers.clone(), makespan: 0 },
+            population: Population::new(N_CHILDREN_PER_PAIR),
+            child: Placed { list: vec![0; n_nodes], workers: first.workers.clone(), makespan: 0 },
             best: first,
             scratch: vec![0; n_nodes],
             is_taken: vec![false; n_nodes],
@@ -138,54 +116,46 @@ impl<'a> Search<'a> {
             self.child.list.copy_from_slice(&list);
             self.child.workers.fill(ANY);
             self.evaluate(budget, method, method == WorkerMethod::Peft)?;
-            self.members.push(self.child.clone());
+            self.population.push(self.child.clone());
         }
         let mut list: Vec<u32> = (0..first.starts.len() as u32).collect();
         list.sort_by_key(|&position| first.starts[position as usize]);
         self.child.list = list;
         self.child.workers = first.workers;
         self.evaluate(budget, WorkerMethod::Search, false)?;
-        self.members.push(self.child.clone());
+        self.population.push(self.child.clone());
         Some(())
     }
 
     /// One child, by drawing, crossing or disturbing; `None` when the budget does not allow it.
     fn improve(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<()> {
-        if self.n_children >= N_CHILDREN_PER_PAIR * self.n_members_max * self.n_members_max {
-            self.members.clear();
-            self.n_children = 0;
-            self.n_members_max *= GROWTH;
-        }
-        let n_members = self.members.len();
-        if n_members < self.n_members_max {
+        if self.population.has_room() {
             self.draw();
             let looks_ahead = self.random.once_in(2);
             self.evaluate(budget, WorkerMethod::Search, looks_ahead)?;
-            self.members.push(self.child.clone());
+            self.population.push(self.child.clone());
             return Some(());
         }
-        let (mut mother, mut loser) = (self.random.below(n_members), self.random.below(n_members));
-        if self.members[mother].makespan > self.members[loser].makespan {
-            (mother, loser) = (loser, mother);
+        let parents = self.population.parents(&mut self.random);
+        let mother = self.population.member(parents.mother);
+        self.child.list.copy_from_slice(&mother.list);
+        self.child.workers.copy_from_slice(&mother.workers);
+        if let Some(father) = parents.father {
+            let father = self.population.member(father);
+            let Self { random, is_taken, child: Placed { list, workers, .. }, .. } = self;
+            // What stands in the father's order runs on his workers.
+            cross([&mother.list, &father.list], random, is_taken, list, |position| {
+                workers[position as usize] = father.workers[position as usize];
+            });
         }
-        let father = self.random.below(n_members);
-        let is_crossed = father != mother && self.random.once_in(2);
-        if is_crossed {
-            self.cross(mother, father);
-        } else {
-            self.child.list.copy_from_slice(&self.members[mother].list);
-            self.child.workers.copy_from_slice(&self.members[mother].workers);
-        }
-        if !is_crossed || self.random.once_in(2) {
-            self.disturb();
+        if parents.father.is_none() || self.random.once_in(2) {
+            disturb(self.compact, &mut self.random, &mut self.child.list);
         }
         self.take_off();
         let looks_ahead = self.random.once_in(2);
         self.evaluate(budget, WorkerMethod::Search, looks_ahead)?;
-        let makespan = self.child.makespan;
-        let replaced = [mother, loser].into_iter().find(|&member| makespan <= self.members[member].makespan);
-        if let Some(member) = replaced {
-            self.members[member].clone_from(&self.child);
+        if let Some(member) = self.population.replaced(&parents, &self.child.makespan) {
+            member.clone_from(&self.child);
         }
         Some(())
     }
@@ -238,8 +208,8 @@ impl<'a> Search<'a> {
         method: WorkerMethod,
         looks_ahead: bool,
     ) -> Option<()> {
+        self.population.count_list();
         let Self { decoder, child, scratch, best, costs, .. } = self;
-        self.n_children += 1;
         budget.spend()?;
         let ahead = looks_ahead.then_some(costs.as_slice());
         let makespan = decoder.decode(Direction::Forward, &child.list, &mut child.workers, ahead);
@@ -252,65 +222,5 @@ impl<'a> Search<'a> {
         child.makespan = decoder.decode(Direction::Forward, &child.list, &mut child.workers, None);
         best.improve(child.makespan, decoder, &child.workers, WorkerMethod::Search);
         Some(())
-    }
-
-    /// Two-point crossing: the mother's list up to the first point and from the second on, and between them what is left in
-    /// the father's order and on his workers. Predecessors stay in front, since they do in both.
-    fn cross(&mut self, mother: usize, father: usize) {
-        let n_nodes = self.child.list.len();
-        let points = [self.random.below(n_nodes + 1), self.random.below(n_nodes + 1)];
-        let (first, second) = (points[0].min(points[1]), points[0].max(points[1]));
-        let (mother, father) = (&self.members[mother], &self.members[father]);
-        let Member { list, workers, .. } = &mut self.child;
-        self.is_taken.fill(false);
-        workers.copy_from_slice(&mother.workers);
-        list[..first].copy_from_slice(&mother.list[..first]);
-        for &position in &mother.list[..first] {
-            self.is_taken[position as usize] = true;
-        }
-        let mut end = first;
-        for &position in &father.list {
-            if end == second {
-                break;
-            }
-            if !self.is_taken[position as usize] {
-                self.is_taken[position as usize] = true;
-                workers[position as usize] = father.workers[position as usize];
-                list[end] = position;
-                end += 1;
-            }
-        }
-        for &position in &mother.list {
-            if !self.is_taken[position as usize] {
-                list[end] = position;
-                end += 1;
-            }
-        }
-    }
-
-    /// Moves nodes of one stretch of the child to other places in it, as far as their neighbors allow.
-    fn disturb(&mut self) {
-        let Self { child, random, compact, .. } = self;
-        let n_nodes = child.list.len();
-        let length = (2 + random.below(n_nodes / N_WINDOWS + 1)).min(n_nodes);
-        let begin = random.below(n_nodes - length + 1);
-        let stretch = &mut child.list[begin..begin + length];
-        for _ in 0..length {
-            let from = random.below(length);
-            let position = stretch[from] as usize;
-            if random.once_in(2) {
-                let before = compact.predecessors.of(position);
-                let is_free = |&&other: &&u32| before.iter().all(|&(before, _)| before != other);
-                let n_free = stretch[..from].iter().rev().take_while(is_free).count();
-                let to = from - random.below(n_free + 1);
-                stretch[to..=from].rotate_right(1);
-            } else {
-                let after = compact.successors.of(position);
-                let is_free = |&&other: &&u32| after.iter().all(|&(after, _)| after != other);
-                let n_free = stretch[from + 1..].iter().take_while(is_free).count();
-                let to = from + random.below(n_free + 1);
-                stretch[from..=to].rotate_left(1);
-            }
-        }
     }
 }
