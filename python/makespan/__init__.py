@@ -43,6 +43,7 @@ from makespan.exceptions import (
     ValidationError,
     WorkflowError,
 )
+from makespan.optimizer import Rewriting, WorkflowOptimizer
 from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
@@ -112,6 +113,7 @@ __all__ = [
     "ResourceError",
     "ResourceManager",
     "ResourceStats",
+    "Rewriting",
     "RunError",
     "RunFailedError",
     "RunResult",
@@ -131,6 +133,7 @@ __all__ = [
     "Workflow",
     "WorkflowError",
     "WorkflowFunction",
+    "WorkflowOptimizer",
     "__version__",
     "analyze",
     "default_engine",

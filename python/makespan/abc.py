@@ -17,15 +17,18 @@ class RunOptions(NamedTuple):
         order of the critical path.
     stop_on_failure
         Start nothing more after a failure; otherwise whatever does not depend on it still runs.
+    passes
+        Which passes rewrite the graph before it runs: any of `makespan.optimizer.PASSES`.
 
     Examples
     --------
     >>> RunOptions(executor="threads")
-    RunOptions(executor='threads', stop_on_failure=True)
+    RunOptions(executor='threads', stop_on_failure=True, passes=())
     """
 
     executor: Literal["serial", "threads"]
     stop_on_failure: bool = True
+    passes: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -306,6 +306,7 @@ class SequentialExecutionEngine:
             program=program,
             n_workers=self._workers,
             stops_on_failure=options.stop_on_failure,
+            passes=options.passes,
             history=history,
             team=self._helpers.team,
             resources=self.resources if program.has_needs else None,

@@ -19,7 +19,7 @@ __all__ = ["CriticalPath", "NodeColumns", "RunResult"]
 
 R = TypeVar("R")
 
-OUTCOMES = ("finished", "failed", "skipped", "cancelled")
+OUTCOMES = ("finished", "failed", "skipped", "cancelled", "pruned", "merged")
 
 
 class CriticalPath(NamedTuple):
@@ -82,7 +82,7 @@ class NodeColumns:
 
     @property
     def outcome(self) -> list[str]:
-        """How each node ended: finished, failed, skipped (something upstream failed) or cancelled."""
+        """How each node ended: finished, failed, skipped (something upstream failed), cancelled, pruned or merged."""
         return [OUTCOMES[code] for code in self.outcome_code.tolist()]
 
     @property
@@ -273,12 +273,18 @@ class RunResult(Generic[R]):
             lines.append(
                 f"  ran for {_seconds(finish_s - start_s)} on {where}, from {_seconds(start_s)} to {_seconds(finish_s)}"
             )
+        if columns.outcome[node] == "pruned":
+            lines.append("  nobody needs its result and its step is pure, so that it was left out")
+            return "\n".join(lines)
+        if columns.outcome[node] == "merged":
+            lines.append(f"  is the same call as {self.paths[self._ran_for(node)]}, whose result was taken")
+            return "\n".join(lines)
         reasons = program.reasons(node)
         if reasons:
             before = ", ".join(f"{self.paths[other]} ({', '.join(why)})" for other, why in reasons)
             wait = ""
             if worker >= 0:
-                ready_s = max(float(columns.finish_s[other]) for other, _ in reasons)
+                ready_s = max(float(columns.finish_s[self._ran_for(other)]) for other, _ in reasons)
                 waited_s = max(float(columns.start_s[node]) - ready_s, 0.0)
                 wait = f", the last of them finished {_seconds(waited_s)} before it started"
             lines.append(f"  came after {before}{wait}")
@@ -339,6 +345,11 @@ class RunResult(Generic[R]):
                 )
             ],
         }
+
+    def _ran_for(self, node: int) -> int:
+        """Return the node whose result was taken for that of a node."""
+        representative = self._record.representative(node)
+        return node if representative is None else representative
 
     def _node(self, path: str) -> int:
         for wanted in (path, f"{self.workflow}/{path}"):

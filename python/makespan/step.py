@@ -44,6 +44,7 @@ class EffectOptions(TypedDict, total=False):
 class StepOptions(EffectOptions, total=False):
     """Options of `step`."""
 
+    pure: bool
     reads: Effects
     writes: Effects
 
@@ -147,6 +148,9 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
         A plain function or another callable that is not asynchronous.
     name
         What its nodes are called; by default the function's name.
+    pure
+        A promise: the result depends on the arguments only, and nothing else happens. A call whose result nobody needs
+        may be left out, and of equal calls one may be made for all, whose result they share.
     reads, writes
         Effects by name: a step that writes a name keeps program order with all others that read or write it.
     duration
@@ -333,6 +337,7 @@ def _make(
         n_outputs=outputs,
         pick=_PICK if outputs else None,
         is_kept=options.get("keep", False),
+        is_pure=options.get("pure", False),
         needs=_demands(options.get("needs")),
     )
     functools.update_wrapper(made, function)
@@ -357,8 +362,14 @@ def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
     outputs = options.get("outputs")
     if outputs is not None and (not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1):
         raise ConfigurationError("outputs", outputs, "the number of results, at least 1")
-    if not isinstance(options.get("keep", False), bool):
-        raise ConfigurationError("keep", options["keep"], "True or False")
+    for key in ("keep", "pure"):
+        if not isinstance(options.get(key, False), bool):
+            raise ConfigurationError(key, options[key], "True or False")
+    if options.get("pure"):
+        for key in ("reads", "writes"):
+            if options.get(key):
+                expected = "nothing: a pure step depends on its arguments only and touches nothing else"
+                raise ConfigurationError(key, options[key], expected)
 
 
 def _demands(needs: Mapping[str, float | str] | None) -> list[tuple[str, int]]:
@@ -476,8 +487,8 @@ def _picked(results: Sequence[Any], idx: int, n_outputs: int) -> Any:
 
 _GET: Step[..., Any] = _make(
     operator.getitem,
-    {"name": "get"},
+    {"name": "get", "pure": True},
     is_effect=False,
     arity=_Arity(["container", "key"], 2, 0, [], [], has_var_positional=False, has_var_keyword=False),
 )
-_PICK: Step[..., Any] = _make(_picked, {"name": "get"}, is_effect=False)
+_PICK: Step[..., Any] = _make(_picked, {"name": "get", "pure": True}, is_effect=False)

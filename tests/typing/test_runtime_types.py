@@ -85,6 +85,7 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         n_outputs=2 if pick else 0,
         pick=pick,
         is_kept=True,
+        is_pure=False,
         needs=[("net", 1_000)] if needs_net else [],
     )
 
@@ -103,6 +104,7 @@ class Sample:
             n_workers=2,
             is_shared=True,
             stops_on_failure=True,
+            passes=["prune"],
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
             resources=new_resources(),
@@ -256,6 +258,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Program.sinks": lambda: SAMPLE.program.sinks(),
     "Program.paths": lambda: SAMPLE.program.paths(),
     "Program.reasons": lambda: SAMPLE.program.reasons(1),
+    "Program.representatives": lambda: SAMPLE.program.representatives(["dedupe"]),
     "Program.successors": lambda: SAMPLE.program.successors(0),
     "Prepared.__new__": lambda: Sample().prepared,
     "Prepared.program": lambda: SAMPLE.prepared.program,
@@ -272,6 +275,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Record.columns": lambda: SAMPLE.record.columns(),
     "Record.makespan_ns": lambda: SAMPLE.record.makespan_ns(),
     "Record.critical_path": lambda: SAMPLE.record.critical_path(),
+    "Record.representative": lambda: SAMPLE.record.representative(0),
     "Record.slowest": lambda: SAMPLE.record.slowest(1),
     "Record.kept": lambda: SAMPLE.record.kept(),
     "History.__new__": _core.History,

@@ -1,14 +1,22 @@
-"""The optimized strategy: parallel where data and effects allow, the critical path first."""
+"""The optimized strategy: less to do, parallel where data and effects allow, the critical path first."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from makespan.abc import RunOptions
+from makespan.optimizer import PASSES, checked_passes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["OptimizedSequentialStrategy"]
 
 
 class OptimizedSequentialStrategy:
     """Whatever data and declared effects do not order may run at the same time, the critical path first.
+
+    Before that the passes rewrite the graph: what nobody needs is left out, equal calls of pure steps are made once.
 
     Tiny steps stay on the calling thread: others are woken only where a step is expected to outlast a wake-up, or
     turns out to.
@@ -17,17 +25,25 @@ class OptimizedSequentialStrategy:
     ----------
     stop_on_failure
         Start nothing more after a failure.
+    passes
+        Which of `makespan.optimizer.PASSES` rewrite the graph.
+
+    Raises
+    ------
+    ConfigurationError
+        A pass does not exist.
 
     Examples
     --------
-    >>> OptimizedSequentialStrategy().options(n_nodes=1)
-    RunOptions(executor='threads', stop_on_failure=True)
+    >>> OptimizedSequentialStrategy(passes=["prune"]).options(n_nodes=1)
+    RunOptions(executor='threads', stop_on_failure=True, passes=('prune',))
     """
 
     name = "optimized"
 
-    def __init__(self, *, stop_on_failure: bool = True) -> None:
+    def __init__(self, *, stop_on_failure: bool = True, passes: Iterable[str] = PASSES) -> None:
         self.stop_on_failure = stop_on_failure
+        self.passes = checked_passes(passes)
 
     def options(self, *, n_nodes: int) -> RunOptions:
         """Decide about the runs of a workflow.
@@ -48,7 +64,7 @@ class OptimizedSequentialStrategy:
         'threads'
         """
         del n_nodes
-        return RunOptions(executor="threads", stop_on_failure=self.stop_on_failure)
+        return RunOptions(executor="threads", stop_on_failure=self.stop_on_failure, passes=self.passes)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure})"
+        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure}, passes={self.passes})"

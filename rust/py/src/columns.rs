@@ -10,7 +10,14 @@ pub(crate) enum Outcome {
     Skipped = 2,
     /// Never ran: the run was stopped.
     Cancelled = 3,
+    /// Never ran: nobody needs its result.
+    Pruned = 4,
+    /// Never ran: an equal call did.
+    Merged = 5,
 }
+
+/// How many outcomes there are.
+pub(crate) const N_OUTCOMES: usize = 6;
 
 /// One node run in shared mode, in ticks.
 #[derive(Clone, Copy, Debug)]

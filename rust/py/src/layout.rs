@@ -14,7 +14,9 @@ use pyo3::prelude::*;
 
 use crate::argument::{Arg, Source};
 use crate::error::BindResult;
-use crate::program::{Program, mark_last_uses};
+use crate::calls::{Calls, mark_last_uses};
+use crate::optimized::Optimized;
+use crate::program::Program;
 use crate::recording::flag;
 
 /// What the run loop needs of one node, in 16 bytes.
@@ -52,12 +54,14 @@ pub(crate) struct Sharing {
 /// A program in the order in which it is run.
 #[derive(Debug)]
 pub(crate) struct Layout {
+    /// Held here as well: the run loop reads its constants.
     pub(crate) program: Arc<Program>,
+    pub(crate) optimized: Arc<Optimized>,
     /// One more than there are nodes: the last one ends the arguments.
     pub(crate) nodes: Vec<NodeCode>,
     /// None where plan order is program order.
     args: Option<Vec<Arg>>,
-    /// Position to node id, and back.
+    /// Position to call, and back; a call is a node unless the program was rewritten.
     order: Option<(Vec<NodeId>, Vec<u32>)>,
     /// None where one worker is all there is, or no step is worth a second one.
     pub(crate) sharing: Option<Sharing>,
@@ -67,31 +71,40 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Lays a program out for one worker, in program order where the edges allow.
-    pub(crate) fn serial(py: Python<'_>, program: &Arc<Program>) -> BindResult<Self> {
-        if program.is_program_ordered() {
-            return Ok(Self::in_order(py, program, None, None));
+    pub(crate) fn serial(py: Python<'_>, optimized: &Arc<Optimized>) -> BindResult<Self> {
+        if optimized.calls.is_program_ordered() {
+            return Ok(Self::in_order(py, optimized, None, None));
         }
-        let order = program.graph()?.topological_order().collect();
-        Ok(Self::in_order(py, program, Some(order), None))
+        let order = optimized.graph()?.topological_order().collect();
+        Ok(Self::in_order(py, optimized, Some(order), None))
     }
 
-    /// Lays a program out for several workers.
+    /// Lays a program out for several workers; `expected_ns` is by node.
     ///
     /// Where every step is known to be shorter than a wake-up and the whole is short, one worker does it
     /// best: no graph is built and no order is looked for.
     pub(crate) fn shared(
         py: Python<'_>,
-        program: &Arc<Program>,
+        optimized: &Arc<Optimized>,
         expected_ns: &[u64],
         n_workers: usize,
     ) -> BindResult<Self> {
+        let (program, calls) = (&optimized.program, &optimized.calls);
+        let n_calls = calls.n_nodes() as u32;
+        let of_calls: Vec<u64>;
+        let expected_ns = if n_calls as usize == expected_ns.len() {
+            expected_ns
+        } else {
+            of_calls = (0..n_calls).map(|call| expected_ns[optimized.node_of(call) as usize]).collect();
+            &of_calls
+        };
         // A node that may have to wait lasts, for all that is known.
         let has_lasting = program.has_needs || expected_ns.iter().any(|ns| wake::is_lasting(*ns));
         let needs_watcher = program.has_needs || wake::needs_watcher(expected_ns);
-        if n_workers < 2 || program.n_nodes() < 2 || !(has_lasting || needs_watcher) {
-            return Self::serial(py, program);
+        if n_workers < 2 || n_calls < 2 || !(has_lasting || needs_watcher) {
+            return Self::serial(py, optimized);
         }
-        let graph = program.graph()?;
+        let graph = optimized.graph()?;
         let sharing =
             |graph: Arc<Graph>, inputs: Inputs, kept, expected_ns, order: Option<&[NodeId]>| Sharing {
                 graph,
@@ -100,44 +113,44 @@ impl Layout {
                 expected_ns,
                 needs_watcher,
                 has_lasting,
-                needs: needing_positions(py, program, order),
+                needs: needing_positions(py, optimized, order),
             };
         match static_order(&graph, &filled_ns(expected_ns), n_workers) {
             StaticOrder::Identity => {
-                let kept = Arc::clone(&program.kept);
-                let sharing = sharing(graph, program.inputs(), kept, expected_ns.to_vec(), None);
-                Ok(Self::in_order(py, program, None, Some(sharing)))
+                let kept = Arc::clone(&calls.kept);
+                let sharing = sharing(graph, calls.inputs(), kept, expected_ns.to_vec(), None);
+                Ok(Self::in_order(py, optimized, None, Some(sharing)))
             }
             StaticOrder::Order(order) => {
                 let position = inverse(&order);
-                let inputs = renumbered(&program.inputs(), &order, &position);
-                let kept = order.iter().map(|id| program.kept[id.index()]).collect();
+                let inputs = renumbered(&calls.inputs(), &order, &position);
+                let kept = order.iter().map(|id| calls.kept[id.index()]).collect();
                 let expected_ns = order.iter().map(|id| expected_ns[id.index()]).collect();
                 let graph = Arc::new(graph.renumbered(&order));
                 let sharing = sharing(graph, inputs, kept, expected_ns, Some(&order));
-                Ok(Self::in_order(py, program, Some(order), Some(sharing)))
+                Ok(Self::in_order(py, optimized, Some(order), Some(sharing)))
             }
         }
     }
 
     fn in_order(
         py: Python<'_>,
-        program: &Arc<Program>,
+        optimized: &Arc<Optimized>,
         order: Option<Vec<NodeId>>,
         sharing: Option<Sharing>,
     ) -> Self {
-        let n_nodes = program.n_nodes();
-        let step_of_node = program.names.step_of_node();
+        let (program, calls) = (&optimized.program, &optimized.calls);
+        let n_nodes = calls.n_nodes();
         let callables: Vec<*mut ffi::PyObject> =
             program.steps.iter().map(|step| step.bind(py).get().function().as_ptr()).collect();
         let mut nodes = Vec::with_capacity(n_nodes + 1);
         let mut n_args_max = 0;
         let laid_out = order.map(|order| {
             let position = inverse(&order);
-            let (args, offsets, flags) = permuted(program, &order, &position);
+            let (args, offsets, flags) = permuted(calls, &order, &position);
             for (at, id) in order.iter().enumerate() {
                 nodes.push(NodeCode {
-                    callable: callables[step_of_node[id.index()] as usize],
+                    callable: callables[optimized.step_idx(id.index())],
                     args_begin: offsets[at],
                     flags: flags[at],
                 });
@@ -148,15 +161,15 @@ impl Layout {
         if order.is_none() {
             for node in 0..n_nodes {
                 nodes.push(NodeCode {
-                    callable: callables[step_of_node[node] as usize],
-                    args_begin: program.arg_offsets[node],
-                    flags: program.flags[node],
+                    callable: callables[optimized.step_idx(node)],
+                    args_begin: calls.arg_offsets[node],
+                    flags: calls.flags[node],
                 });
             }
         }
         nodes.push(NodeCode {
             callable: std::ptr::null_mut(),
-            args_begin: program.args.len() as u32,
+            args_begin: calls.args.len() as u32,
             flags: 0,
         });
         for pair in nodes.windows(2) {
@@ -171,28 +184,37 @@ impl Layout {
         }
         if program.has_needs {
             // A soloist stops before them, as before nodes that last: so it pays for no other branch.
-            for (node, needs_grant) in program.needing_nodes(py).into_iter().enumerate() {
-                let position = order.as_ref().map_or(node as u32, |(_, positions)| positions[node]);
+            for (call, needs_grant) in needing_calls(py, optimized).into_iter().enumerate() {
+                let position = order.as_ref().map_or(call as u32, |(_, positions)| positions[call]);
                 if needs_grant {
                     nodes[position as usize].flags |= flag::LASTING;
                 }
             }
         }
-        Self { program: Arc::clone(program), nodes, args, order, sharing, n_args_max: n_args_max as usize }
+        Self {
+            program: Arc::clone(program),
+            optimized: Arc::clone(optimized),
+            nodes,
+            args,
+            order,
+            sharing,
+            n_args_max: n_args_max as usize,
+        }
     }
 
     /// What sharing takes, where the layout was made for one worker.
     pub(crate) fn new_sharing(&self, py: Python<'_>) -> BindResult<Sharing> {
-        let graph = self.program.graph()?;
-        let inputs = self.program.inputs();
+        let calls = &self.optimized.calls;
+        let graph = self.optimized.graph()?;
+        let inputs = calls.inputs();
         let expected_ns = vec![UNKNOWN_NS; self.n_nodes()];
         let order = self.order.as_ref().map(|(order, _)| order.as_slice());
-        let needs = needing_positions(py, &self.program, order);
+        let needs = needing_positions(py, &self.optimized, order);
         Ok(match &self.order {
             None => Sharing {
                 graph,
                 inputs: Arc::new(inputs),
-                kept: Arc::clone(&self.program.kept),
+                kept: Arc::clone(&calls.kept),
                 expected_ns,
                 needs_watcher: false,
                 has_lasting: needs.is_some(),
@@ -201,7 +223,7 @@ impl Layout {
             Some((order, position)) => Sharing {
                 graph: Arc::new(graph.renumbered(order)),
                 inputs: Arc::new(renumbered(&inputs, order, position)),
-                kept: order.iter().map(|id| self.program.kept[id.index()]).collect(),
+                kept: order.iter().map(|id| calls.kept[id.index()]).collect(),
                 expected_ns,
                 needs_watcher: false,
                 has_lasting: needs.is_some(),
@@ -210,32 +232,46 @@ impl Layout {
         })
     }
 
+    /// How many positions there are: nodes of the program that were neither pruned nor merged.
     pub(crate) fn n_nodes(&self) -> usize {
         self.nodes.len() - 1
     }
 
     pub(crate) fn args(&self) -> &[Arg] {
-        self.args.as_deref().unwrap_or(&self.program.args)
+        self.args.as_deref().unwrap_or(&self.optimized.calls.args)
     }
 
     /// Returns the id of the node at a position.
     pub(crate) fn node_at(&self, position: u32) -> u32 {
-        self.order.as_ref().map_or(position, |(order, _)| order[position as usize].get())
+        let call = self.order.as_ref().map_or(position, |(order, _)| order[position as usize].get());
+        self.optimized.node_of(call)
     }
 
-    /// Returns the position of a node.
-    pub(crate) fn position_of(&self, node: u32) -> u32 {
-        self.order.as_ref().map_or(node, |(_, positions)| positions[node as usize])
+    /// Returns the position whose result stands for that of a node; none for a pruned one.
+    pub(crate) fn position_of(&self, node: u32) -> Option<u32> {
+        let call = self.optimized.call_of(node)?;
+        Some(self.order.as_ref().map_or(call, |(_, positions)| positions[call as usize]))
     }
 }
 
 /// By position, whether the node needs a grant; none where no node does.
-fn needing_positions(py: Python<'_>, program: &Program, order: Option<&[NodeId]>) -> Option<Arc<[bool]>> {
-    let of_node = program.has_needs.then(|| program.needing_nodes(py))?;
+fn needing_positions(
+    py: Python<'_>,
+    optimized: &Optimized,
+    order: Option<&[NodeId]>,
+) -> Option<Arc<[bool]>> {
+    let of_call = optimized.program.has_needs.then(|| needing_calls(py, optimized))?;
     Some(match order {
-        None => of_node.into(),
-        Some(order) => order.iter().map(|id| of_node[id.index()]).collect(),
+        None => of_call.into(),
+        Some(order) => order.iter().map(|id| of_call[id.index()]).collect(),
     })
+}
+
+/// By call, whether it needs a grant.
+fn needing_calls(py: Python<'_>, optimized: &Optimized) -> Vec<bool> {
+    let of_step: Vec<bool> =
+        optimized.program.steps.iter().map(|step| !step.bind(py).get().needs().is_empty()).collect();
+    (0..optimized.n_nodes()).map(|call| of_step[optimized.step_idx(call)]).collect()
 }
 
 fn inverse(order: &[NodeId]) -> Vec<u32> {
@@ -259,20 +295,19 @@ fn renumbered(inputs: &Inputs, order: &[NodeId], position: &[u32]) -> Inputs {
 }
 
 /// Returns arguments, offsets and flags in plan order.
-fn permuted(program: &Program, order: &[NodeId], position: &[u32]) -> (Vec<Arg>, Vec<u32>, Vec<u32>) {
-    let mut args = Vec::with_capacity(program.args.len());
+fn permuted(calls: &Calls, order: &[NodeId], position: &[u32]) -> (Vec<Arg>, Vec<u32>, Vec<u32>) {
+    let mut args = Vec::with_capacity(calls.args.len());
     let mut offsets = Vec::with_capacity(order.len() + 1);
     offsets.push(0);
     for id in order {
-        let range = program.arg_offsets[id.index()] as usize..program.arg_offsets[id.index() + 1] as usize;
-        args.extend(program.args[range].iter().map(|arg| match arg.source() {
+        args.extend(calls.args_of(id.index()).iter().map(|arg| match arg.source() {
             Source::Result(node) => Arg::new(Source::Result(position[node as usize])),
             Source::Constant(_) | Source::Parameter(_) => *arg,
         }));
         offsets.push(args.len() as u32);
     }
-    let mut flags: Vec<u32> = order.iter().map(|id| program.flags[id.index()]).collect();
-    let kept: Vec<bool> = order.iter().map(|id| program.kept[id.index()]).collect();
+    let mut flags: Vec<u32> = order.iter().map(|id| calls.flags[id.index()]).collect();
+    let kept: Vec<bool> = order.iter().map(|id| calls.kept[id.index()]).collect();
     mark_last_uses(&offsets, &mut args, &mut flags, &kept);
     (args, offsets, flags)
 }

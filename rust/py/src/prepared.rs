@@ -1,8 +1,9 @@
 //! Prepared workflows: a program that runs as often as one likes, in one crossing per run.
 
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use makespan_core::optimize::Passes;
 use makespan_core::sched::FailurePolicy;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -20,6 +21,7 @@ use crate::error::{self, BindError, BindResult};
 use crate::history::{self, History, PyHistory};
 use crate::layout::Layout;
 use crate::needs::Needs;
+use crate::optimized::{Optimized, Switches};
 use crate::program::{Program, PyProgram};
 use crate::progress;
 use crate::record::{Origin, PyRecord};
@@ -52,6 +54,9 @@ pub(crate) struct PyPrepared {
     /// The engine's; there where some step needs something.
     resources: Option<Py<PyResources>>,
     is_shared: bool,
+    passes: Passes,
+    /// What the passes leave of the program, once it was looked at.
+    optimized: OnceLock<Arc<Optimized>>,
     /// `makespan.result.RunResult`, and the function that makes an exception of failures.
     result_class: Py<PyType>,
     to_exception: Py<PyAny>,
@@ -69,11 +74,13 @@ impl PyPrepared {
                 return Ok(Arc::clone(layout));
             }
         }
+        let optimized =
+            self.optimized.get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes)));
         let layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
-            Layout::shared(py, &self.program, &expected_ns, self.n_workers)?
+            Layout::shared(py, optimized, &expected_ns, self.n_workers)?
         } else {
-            Layout::serial(py, &self.program)?
+            Layout::serial(py, optimized)?
         };
         let layout = Arc::new(layout);
         *self.laid.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -275,7 +282,10 @@ impl PyPrepared {
         let table = results.table();
         // SAFETY: the run is settled: no worker touches a slot any more.
         #[expect(unsafe_code, reason = "slots are shared by protocol")]
-        let result = |node: u32| unsafe { table.result(py, layout.position_of(node) as usize) };
+        let result = |node: u32| match layout.position_of(node) {
+            Some(position) => unsafe { table.result(py, position as usize) },
+            None => unreachable!("outputs and kept results are not pruned"),
+        };
         let program = &self.program;
         let leaf = |arg: Arg| match arg.source() {
             Source::Result(node) => result(node),
@@ -317,12 +327,13 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
         is_shared: bool,
         stops_on_failure: bool,
+        passes: Switches,
         history: &Bound<'_, PyHistory>,
         team: Py<PyTeam>,
         resources: Option<Py<PyResources>>,
@@ -341,6 +352,8 @@ impl PyPrepared {
             team,
             resources,
             is_shared,
+            passes: passes.0,
+            optimized: OnceLock::new(),
             result_class,
             to_exception,
             laid: Mutex::new(Laid { layout: None, is_stale: false }),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use makespan_core::graph::critical_path;
+use makespan_core::optimize::Fate;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::clock::clock;
-use crate::columns::{Columns, Outcome};
+use crate::columns::{Columns, N_OUTCOMES, Outcome};
 use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::program::PyProgram;
@@ -57,7 +58,7 @@ impl PyRecord {
     }
 
     fn durations_ns(&self) -> Vec<u64> {
-        let mut durations_ns = vec![0; self.layout.n_nodes()];
+        let mut durations_ns = vec![0; self.layout.program.n_nodes()];
         self.columns.each_span(|span| {
             durations_ns[self.layout.node_at(span.position) as usize] =
                 clock().delta_as_nanos(span.start, span.finish);
@@ -95,9 +96,12 @@ impl PyRecord {
         self.ns(self.columns.ended)
     }
 
-    /// How many nodes finished, failed, were skipped, never ran.
-    fn outcome_counts(&self) -> [usize; 4] {
-        let mut counts = [0; 4];
+    /// How many nodes had each outcome.
+    fn outcome_counts(&self) -> [usize; N_OUTCOMES] {
+        let mut counts = [0; N_OUTCOMES];
+        let (n_pruned, n_merged) = self.layout.optimized.n_pruned_and_merged();
+        counts[Outcome::Pruned as usize] = n_pruned;
+        counts[Outcome::Merged as usize] = n_merged;
         for position in 0..self.layout.n_nodes() as u32 {
             counts[self.columns.outcome(position) as usize] += 1;
         }
@@ -105,7 +109,7 @@ impl PyRecord {
     }
 
     fn columns<'py>(&self, py: Python<'py>) -> PyColumns<'py> {
-        let n_nodes = self.layout.n_nodes();
+        let n_nodes = self.layout.program.n_nodes();
         let mut start_ns = vec![-1; n_nodes];
         let mut finish_ns = vec![-1; n_nodes];
         let mut worker = vec![-1; n_nodes];
@@ -116,8 +120,12 @@ impl PyRecord {
             finish_ns[node] = self.ns(span.finish);
             worker[node] = span.worker.cast_signed();
         });
-        for position in 0..n_nodes as u32 {
-            outcome[self.layout.node_at(position) as usize] = self.columns.outcome(position) as u8;
+        for (node, outcome) in outcome.iter_mut().enumerate() {
+            *outcome = match (self.layout.optimized.fate(node as u32), self.layout.position_of(node as u32)) {
+                (Fate::Pruned, _) | (Fate::Runs, None) => Outcome::Pruned,
+                (Fate::Merged, _) => Outcome::Merged,
+                (Fate::Runs, Some(position)) => self.columns.outcome(position),
+            } as u8;
         }
         (
             start_ns.into_pyarray(py),
@@ -140,9 +148,18 @@ impl PyRecord {
 
     /// The longest chain of dependencies by measured durations: node ids, and its length in nanoseconds.
     fn critical_path(&self) -> BindResult<(Vec<u32>, u64)> {
-        let graph = self.layout.program.graph()?;
-        let found = critical_path(&graph, &self.durations_ns())?;
-        Ok((found.path.iter().map(|node| node.get()).collect(), found.length_ns))
+        let optimized = &self.layout.optimized;
+        let of_node = self.durations_ns();
+        let of_call: Vec<u64> = (0..optimized.n_nodes() as u32)
+            .map(|call| of_node[optimized.node_of(call) as usize])
+            .collect();
+        let found = critical_path(&*optimized.graph()?, &of_call)?;
+        Ok((found.path.iter().map(|call| optimized.node_of(call.get())).collect(), found.length_ns))
+    }
+
+    /// The node whose result was taken for that of a node, itself where it ran; none for a pruned one.
+    fn representative(&self, node: u32) -> Option<u32> {
+        self.layout.position_of(node).map(|position| self.layout.node_at(position))
     }
 
     /// The `n` nodes that took longest, and how long in nanoseconds.

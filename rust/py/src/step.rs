@@ -103,6 +103,8 @@ pub(crate) struct PyStep {
     /// Takes one of the results, `(results, idx, n_outputs)`; there when `n_outputs` is not 0.
     pick: Option<Py<PyStep>>,
     is_kept: bool,
+    /// Its result depends on its arguments only, and it does nothing else.
+    is_pure: bool,
     /// What a call occupies while it runs.
     needs: Demands,
 }
@@ -126,6 +128,10 @@ impl PyStep {
 
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    pub(crate) fn is_pure(&self) -> bool {
+        self.is_pure
     }
 
     pub(crate) fn needs(&self) -> &Demands {
@@ -189,7 +195,7 @@ impl PyStep {
 #[pymethods]
 impl PyStep {
     #[new]
-    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, needs))]
+    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_pure, needs))]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
     fn new(
         function: Py<PyAny>,
@@ -200,6 +206,7 @@ impl PyStep {
         n_outputs: u32,
         pick: Option<Py<PyStep>>,
         is_kept: bool,
+        is_pure: bool,
         needs: Demands,
     ) -> Self {
         let declared = if declared.is_none() {
@@ -220,6 +227,7 @@ impl PyStep {
             n_outputs,
             pick,
             is_kept,
+            is_pure,
             needs,
         }
     }

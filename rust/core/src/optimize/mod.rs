@@ -1,7 +1,16 @@
 //! What may be rewritten without changing a result.
 //!
 //! - [`hazards`]: the edges that declared effects require
+//! - [`prune`]: the nodes that somebody needs
+//! - [`dedupe`]: equal calls
+//! - [`rewrite`]: what became of each node, and the numbers of those that are left
 
+pub mod dedupe;
 pub mod hazards;
+pub mod prune;
+pub mod rewrite;
 
+pub use self::dedupe::{Word, first_equals};
 pub use self::hazards::{EffectId, Touch, hazard_edges};
+pub use self::prune::needed;
+pub use self::rewrite::{Fate, Passes, Rewrite};

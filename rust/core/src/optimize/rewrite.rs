@@ -1,0 +1,179 @@
+//! What became of each node, and the numbers of those that are left.
+
+use super::dedupe::{Word, first_equals};
+use super::prune::needed;
+
+/// What rewriting did to a node.
+#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+pub enum Fate {
+    /// It runs.
+    Runs,
+    /// Nobody needs its result and its step is pure: it does not run.
+    Pruned,
+    /// An earlier call is equal: its result is taken instead.
+    Merged,
+}
+
+/// Which passes rewrite a graph.
+#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+pub struct Passes {
+    /// Leave out what nobody needs.
+    pub prune: bool,
+    /// Make equal calls once.
+    pub dedupe: bool,
+}
+
+/// The map of old nodes to new ones that a rewriting returns.
+///
+/// New ids are dense and ascend with the old ones, so that program order stays program order.
+#[derive(Clone, Eq, PartialEq, Debug)]
+pub struct Rewrite {
+    /// By new id.
+    old_of_new: Vec<u32>,
+    /// By old id; of a merged node that of its representative, [`Rewrite::GONE`] of a pruned one.
+    new_of_old: Vec<u32>,
+}
+
+impl Rewrite {
+    /// The new id of a node that is gone.
+    pub const GONE: u32 = u32::MAX;
+
+    /// Composes the passes: prune, then dedupe what is left.
+    ///
+    /// Pruning goes first, as fewer calls are signed then; merging leaves nothing more to prune, since a merged node takes
+    /// the results that its representative takes.
+    ///
+    /// `is_pinned` tells of a node that it may be neither left out nor merged; `is_wanted` that its result is needed
+    /// whoever takes it. The others are as for [`needed`] and [`first_equals`]. Returns none when every node stays.
+    #[must_use]
+    pub fn of<Taken: Iterator<Item = u32>>(
+        n_nodes: usize,
+        passes: Passes,
+        is_pinned: impl Fn(usize) -> bool,
+        is_wanted: impl Fn(usize) -> bool,
+        taken: impl Fn(usize) -> Taken,
+        sign: impl Fn(usize, &mut Vec<Word>) -> bool,
+    ) -> Option<Self> {
+        let is_needed =
+            passes.prune.then(|| needed(n_nodes, |node| is_pinned(node) || is_wanted(node), taken));
+        let is_left = |node: usize| is_needed.as_ref().is_none_or(|is_needed| is_needed[node]);
+        let first = passes.dedupe.then(|| {
+            first_equals(n_nodes, |node, signature| {
+                is_left(node) && !is_pinned(node) && sign(node, signature)
+            })
+        });
+        let first_of = |node: usize| first.as_ref().map_or(node, |first| first[node] as usize);
+        let mut old_of_new = Vec::with_capacity(n_nodes);
+        let mut new_of_old = Vec::with_capacity(n_nodes);
+        for node in 0..n_nodes {
+            let first = first_of(node);
+            if !is_left(node) {
+                new_of_old.push(Self::GONE);
+            } else if first == node {
+                new_of_old.push(old_of_new.len() as u32);
+                old_of_new.push(node as u32);
+            } else {
+                new_of_old.push(new_of_old[first]);
+            }
+        }
+        (old_of_new.len() < n_nodes).then_some(Self { old_of_new, new_of_old })
+    }
+
+    /// How many nodes are left.
+    #[must_use]
+    pub fn n_new(&self) -> usize {
+        self.old_of_new.len()
+    }
+
+    /// How many nodes there were.
+    #[must_use]
+    pub fn n_old(&self) -> usize {
+        self.new_of_old.len()
+    }
+
+    /// By new id, the old one.
+    #[must_use]
+    pub fn old_of_new(&self) -> &[u32] {
+        &self.old_of_new
+    }
+
+    /// By old id, the new one, of a merged node that of its representative; [`Rewrite::GONE`] of a pruned one.
+    #[must_use]
+    pub fn new_of_old(&self) -> &[u32] {
+        &self.new_of_old
+    }
+
+    /// What became of an old node.
+    #[must_use]
+    pub fn fate(&self, old: u32) -> Fate {
+        match self.new_of_old[old as usize] {
+            Self::GONE => Fate::Pruned,
+            new if self.old_of_new[new as usize] == old => Fate::Runs,
+            _ => Fate::Merged,
+        }
+    }
+
+    /// How many nodes were pruned, and how many were merged.
+    #[must_use]
+    pub fn n_pruned_and_merged(&self) -> (usize, usize) {
+        let n_pruned = self.new_of_old.iter().filter(|new| **new == Self::GONE).count();
+        (n_pruned, self.n_old() - self.n_new() - n_pruned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Passes = Passes { prune: true, dedupe: true };
+
+    /// Calls of one step: what each takes, and a constant.
+    const CALLS: [(&[u32], u32); 6] = [(&[], 1), (&[], 1), (&[0], 0), (&[1], 0), (&[3], 0), (&[2], 0)];
+
+    fn rewrite(passes: Passes, pinned: &[usize], wanted: &[usize]) -> Option<Rewrite> {
+        Rewrite::of(
+            CALLS.len(),
+            passes,
+            |node| pinned.contains(&node),
+            |node| wanted.contains(&node),
+            |node| CALLS[node].0.iter().copied(),
+            |node, signature| {
+                signature.extend(CALLS[node].0.iter().map(|before| Word::Result(*before)));
+                signature.push(Word::Value(CALLS[node].1));
+                true
+            },
+        )
+    }
+
+    #[test]
+    fn test_pruned_and_merged_are_told_apart() {
+        let rewrite = rewrite(ALL, &[], &[3, 5]).expect("something is left out");
+        assert_eq!(rewrite.old_of_new(), [0, 2, 5]);
+        assert_eq!(rewrite.new_of_old(), [0, 0, 1, 1, Rewrite::GONE, 2]);
+        let fates: Vec<Fate> = (0..6).map(|old| rewrite.fate(old)).collect();
+        assert_eq!(fates, [Fate::Runs, Fate::Merged, Fate::Runs, Fate::Merged, Fate::Pruned, Fate::Runs]);
+        assert_eq!(rewrite.n_pruned_and_merged(), (1, 2));
+    }
+
+    #[test]
+    fn test_each_pass_alone() {
+        let pruned = rewrite(Passes { dedupe: false, ..ALL }, &[], &[5]).expect("three are pruned");
+        assert_eq!(pruned.old_of_new(), [0, 2, 5]);
+        let merged = rewrite(Passes { prune: false, ..ALL }, &[], &[5]).expect("three are merged");
+        assert_eq!(merged.old_of_new(), [0, 2, 4]);
+        assert_eq!(merged.new_of_old(), [0, 0, 1, 1, 2, 2]);
+        assert_eq!(rewrite(Passes { prune: false, dedupe: false }, &[], &[]), None);
+    }
+
+    #[test]
+    fn test_a_pinned_node_stays_by_itself() {
+        let rewrite = rewrite(ALL, &[1], &[5]).expect("some are left out");
+        assert_eq!(rewrite.old_of_new(), [0, 1, 2, 5]);
+    }
+
+    #[test]
+    fn test_nothing_to_do_is_none() {
+        assert_eq!(rewrite(ALL, &[0, 1, 2, 3, 4, 5], &[]), None);
+        assert_eq!(Rewrite::of(0, ALL, |_| false, |_| false, |_| [].into_iter(), |_, _| true), None);
+    }
+}

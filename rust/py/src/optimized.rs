@@ -1,0 +1,254 @@
+//! Programs as they are run: whole, or what the passes of the core leave of them.
+
+use std::sync::Arc;
+
+use makespan_core::graph::Graph;
+use makespan_core::optimize::{Fate, Passes, Rewrite, Word};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
+use rustc_hash::FxHashMap;
+
+use crate::argument::{Nesting, Op, Shape, Source};
+use crate::calls::Calls;
+use crate::error::{BindError, BindResult};
+use crate::program::Program;
+use crate::recording::flag;
+
+/// The passes of `makespan.abc.RunOptions`, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Switches(pub(crate) Passes);
+
+impl FromPyObject<'_, '_> for Switches {
+    type Error = PyErr;
+
+    fn extract(names: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let mut passes = Passes { prune: false, dedupe: false };
+        for name in names.extract::<Vec<String>>()? {
+            match name.as_str() {
+                "prune" => passes.prune = true,
+                "dedupe" => passes.dedupe = true,
+                _ => {
+                    let value = names.to_owned().unbind();
+                    let expected = "names of passes, among prune and dedupe";
+                    return Err(BindError::Argument { argument: "passes".to_owned(), value, expected }.into());
+                }
+            }
+        }
+        Ok(Self(passes))
+    }
+}
+
+/// A program, and those of its calls that are made.
+#[derive(Debug)]
+pub(crate) struct Optimized {
+    pub(crate) program: Arc<Program>,
+    pub(crate) calls: Arc<Calls>,
+    /// None where every call is made.
+    rewrite: Option<Rewrite>,
+}
+
+impl Optimized {
+    /// Rewrites a program by the passes; costs nothing where no step is pure.
+    pub(crate) fn new(py: Python<'_>, program: &Arc<Program>, passes: Passes) -> Self {
+        let rewrite = rewrite_of(py, program, passes);
+        let calls = match &rewrite {
+            None => Arc::clone(&program.calls),
+            Some(rewrite) => Arc::new(program.calls.rewritten(rewrite)),
+        };
+        Self { program: Arc::clone(program), calls, rewrite }
+    }
+
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.calls.n_nodes()
+    }
+
+    pub(crate) fn graph(&self) -> BindResult<Arc<Graph>> {
+        self.calls.graph().map_err(|error| self.program.named(error))
+    }
+
+    /// The program's id of a call that is made.
+    pub(crate) fn node_of(&self, call: u32) -> u32 {
+        self.rewrite.as_ref().map_or(call, |rewrite| rewrite.old_of_new()[call as usize])
+    }
+
+    /// The call whose result stands for that of a node; none for a pruned one.
+    pub(crate) fn call_of(&self, node: u32) -> Option<u32> {
+        let Some(rewrite) = &self.rewrite else {
+            return Some(node);
+        };
+        let call = rewrite.new_of_old()[node as usize];
+        (call != Rewrite::GONE).then_some(call)
+    }
+
+    /// What became of a node.
+    pub(crate) fn fate(&self, node: u32) -> Fate {
+        self.rewrite.as_ref().map_or(Fate::Runs, |rewrite| rewrite.fate(node))
+    }
+
+    /// How many nodes were pruned, and how many were merged.
+    pub(crate) fn n_pruned_and_merged(&self) -> (usize, usize) {
+        self.rewrite.as_ref().map_or((0, 0), Rewrite::n_pruned_and_merged)
+    }
+
+    /// The index of the step that a call is of.
+    pub(crate) fn step_idx(&self, call: usize) -> usize {
+        self.program.names.step_of_node()[self.node_of(call as u32) as usize] as usize
+    }
+}
+
+fn rewrite_of(py: Python<'_>, program: &Program, passes: Passes) -> Option<Rewrite> {
+    let mut classes: FxHashMap<usize, u32> = FxHashMap::default();
+    // Steps of one function are one class, whatever their options; steps that are not pure have none.
+    let class_of_step: Vec<Option<u32>> = program
+        .steps
+        .iter()
+        .map(|step| {
+            let step = step.bind(py).get();
+            let n_classes = classes.len() as u32;
+            step.is_pure().then(|| *classes.entry(step.function().as_ptr().addr()).or_insert(n_classes))
+        })
+        .collect();
+    if classes.is_empty() {
+        return None;
+    }
+    let calls = &program.calls;
+    let step_of_node = program.names.step_of_node();
+    let mut is_ordered = vec![false; calls.n_nodes()];
+    for (before, after) in &calls.after {
+        is_ordered[before.index()] = true;
+        is_ordered[after.index()] = true;
+    }
+    let class_of = |node: usize| class_of_step[step_of_node[node] as usize];
+    let numbers = passes.dedupe.then(|| Numbers::of_program(py, program, |node| class_of(node).is_some()));
+    Rewrite::of(
+        calls.n_nodes(),
+        passes,
+        |node| class_of(node).is_none() || is_ordered[node],
+        |node| calls.kept[node],
+        |node| calls.data_parents(node),
+        |node, signature| {
+            let (Some(class), Some(numbers)) = (class_of(node), &numbers) else {
+                return false;
+            };
+            let flags = calls.flags[node];
+            signature.push(Word::Value(class));
+            signature.push(Word::Value(match flags & flag::NESTED {
+                0 => flags & flag::KEYWORDS,
+                _ => numbers.nestings[(flags >> flag::N_BITS) as usize] + 2,
+            }));
+            signature.extend(calls.args_of(node).iter().map(|arg| match arg.source() {
+                Source::Result(before) => Word::Result(before),
+                Source::Constant(idx) => Word::Value(numbers.constants[idx as usize]),
+                Source::Parameter(idx) => Word::Value(numbers.n_constants + idx),
+            }));
+            true
+        },
+    )
+}
+
+/// What is the same has the same number: constants of a program, and ways to nest arguments.
+struct Numbers {
+    /// By index; 0 for those that no pure step takes.
+    constants: Vec<u32>,
+    n_constants: u32,
+    /// By index.
+    nestings: Vec<u32>,
+}
+
+/// What makes two constants the same: the value of those that cannot change, the identity of all others.
+#[derive(PartialEq, Eq, Hash)]
+enum Sameness<'a> {
+    Object(usize),
+    Int(i64),
+    /// By its bits: zeros of both signs are two, as a function may tell them apart.
+    Float(u64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    /// A tuple, by the identity of its members: the names of keywords are one.
+    Tuple(Vec<usize>),
+}
+
+impl<'a> Sameness<'a> {
+    #[inline]
+    fn of(object: &'a Bound<'_, PyAny>) -> Self {
+        let identity = Self::Object(object.as_ptr().addr());
+        if let Ok(text) = object.cast_exact::<PyString>() {
+            return text.to_str().map_or(identity, Self::Text);
+        }
+        if object.is_exact_instance_of::<PyInt>() {
+            return object.extract().map_or(identity, Self::Int);
+        }
+        if let Ok(number) = object.cast_exact::<PyFloat>() {
+            return Self::Float(number.value().to_bits());
+        }
+        if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+            return Self::Bytes(bytes.as_bytes());
+        }
+        if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            return Self::Tuple(tuple.iter_borrowed().map(|member| member.as_ptr().addr()).collect());
+        }
+        identity
+    }
+}
+
+/// The form of nested arguments, without their leaves.
+#[derive(PartialEq, Eq, Hash)]
+enum Form {
+    Leaf(u32),
+    List(u32),
+    Tuple(u32),
+    Dict(u32),
+    Call(usize, u32),
+    EndOfArgument,
+    Keyword(String),
+}
+
+impl Numbers {
+    fn of_program(py: Python<'_>, program: &Program, is_signed: impl Fn(usize) -> bool) -> Self {
+        let calls = &program.calls;
+        let bound: Vec<&Bound<'_, PyAny>> =
+            program.constants.iter().map(|constant| constant.bind(py)).collect();
+        let mut known: FxHashMap<Sameness<'_>, u32> = FxHashMap::default();
+        let mut constants = vec![0; bound.len()];
+        for node in (0..calls.n_nodes()).filter(|node| is_signed(*node)) {
+            for arg in calls.args_of(node) {
+                if let Source::Constant(idx) = arg.source() {
+                    let n_known = known.len() as u32;
+                    let number = *known.entry(Sameness::of(bound[idx as usize])).or_insert(n_known);
+                    constants[idx as usize] = number;
+                }
+            }
+        }
+        let mut forms: FxHashMap<Vec<Form>, u32> = FxHashMap::default();
+        let nestings = program
+            .nestings
+            .iter()
+            .map(|nesting| {
+                let n_known = forms.len() as u32;
+                *forms.entry(form(py, nesting)).or_insert(n_known)
+            })
+            .collect();
+        Self { constants, n_constants: known.len() as u32, nestings }
+    }
+}
+
+fn form(py: Python<'_>, nesting: &Nesting) -> Vec<Form> {
+    let mut form = Vec::new();
+    for shape in &nesting.shapes {
+        match shape {
+            Shape::Leaf(k) => form.push(Form::Leaf(*k)),
+            Shape::Nested(ops) => form.extend(ops.iter().map(|op| match op {
+                Op::Leaf(k) => Form::Leaf(*k),
+                Op::List(n) => Form::List(*n),
+                Op::Tuple(n) => Form::Tuple(*n),
+                Op::Dict(n) => Form::Dict(*n),
+                Op::Call(rebuild, n) => Form::Call(rebuild.as_ptr().addr(), *n),
+            })),
+        }
+        form.push(Form::EndOfArgument);
+    }
+    if let Some(keywords) = &nesting.keywords {
+        form.extend(keywords.bind(py).iter().map(|name| Form::Keyword(name.to_string())));
+    }
+    form
+}
