@@ -27,7 +27,8 @@ def checked_passes(passes: Iterable[str]) -> tuple[str, ...]:
     given = list(passes)
     for name in given:
         if name not in PASSES:
-            raise unknown_option("passes", name, PASSES)
+            nearest = unknown_option(str(name), name, PASSES).nearest
+            raise ConfigurationError("passes", name, f"one of {', '.join(PASSES)}", nearest)
     return tuple(name for name in PASSES if name in given)
 
 
@@ -140,9 +141,7 @@ class WorkflowOptimizer:
         for key, value in (("prune", prune), ("dedupe", dedupe)):
             if not isinstance(value, bool):
                 raise ConfigurationError(key, value, "True or False")
-        self.passes: tuple[str, ...] = tuple(
-            name for name, is_on in zip(PASSES, (prune, dedupe), strict=True) if is_on
-        )
+        self.passes: tuple[str, ...] = tuple(name for name, is_on in zip(PASSES, (prune, dedupe), strict=True) if is_on)
 
     def optimize(
         self, workflow: WorkflowFunction[..., Any] | Workflow, /, *args: object, **kwargs: object

@@ -133,6 +133,10 @@ class Call:
         A traced body makes it inside a workflow of its own.
     needs
         What it occupies while it runs, among `RESOURCES`.
+    is_pure
+        Its step promises that its result depends on its arguments only.
+    repeats
+        The place of the earlier call that this one repeats.
 
     Examples
     --------
@@ -156,6 +160,28 @@ class Call:
     after: tuple[int, ...] = ()
     is_inlined: bool = False
     needs: tuple[tuple[str, float], ...] = ()
+    is_pure: bool = False
+    repeats: int | None = None
+
+    def stamp(self, at: int) -> int:
+        """Return the number that its step is told: its place, or that of the call that it repeats.
+
+        Parameters
+        ----------
+        at
+            Its place.
+
+        Returns
+        -------
+        stamp
+            Part of its result.
+
+        Examples
+        --------
+        >>> Call().stamp(3), Call(repeats=1).stamp(3)
+        (3, 1)
+        """
+        return at if self.repeats is None else self.repeats
 
 
 @dataclass(frozen=True)
@@ -239,11 +265,11 @@ class Description:
                 if call.kind == "get":
                     results.append(ms.get(args[0], call.key))
                 elif call.kind == "each":
-                    results.append(ms.each(steps.of(call, at, is_bound=True), args))
+                    results.append(ms.each(steps.of(call, call.stamp(at), is_bound=True), args))
                 else:
-                    made = steps.of(call, at)
+                    made = steps.of(call, call.stamp(at))
                     called = ms.workflow(name="inlined")(made) if call.is_inlined else made
-                    results.append(called(at, *args, **kwargs))
+                    results.append(called(call.stamp(at), *args, **kwargs))
             return _filled(self.output, values, results)
 
         # The body has as many parameters as the description says, so that it can be prepared.
@@ -284,9 +310,10 @@ class Description:
             if call.kind == "get":
                 results.append(workflow.add(ms.get, args[0], call.key, after=after))
             elif call.kind == "each":
-                results.append(workflow.each(steps.of(call, at, is_bound=True), args))
+                results.append(workflow.each(steps.of(call, call.stamp(at), is_bound=True), args))
             else:
-                results.append(workflow.add(steps.of(call, at), at, *args, after=after, **kwargs))
+                stamp = call.stamp(at)
+                results.append(workflow.add(steps.of(call, stamp), stamp, *args, after=after, **kwargs))
         workflow.output(_filled(self.output, values, results))
         return workflow
 
@@ -296,7 +323,12 @@ class Description:
 
 
 def descriptions(
-    *, n_calls_max: int = 12, with_failures: bool = False, with_after: bool = False, with_needs: bool = False
+    *,
+    n_calls_max: int = 12,
+    with_failures: bool = False,
+    with_after: bool = False,
+    with_needs: bool = False,
+    with_pure: bool = False,
 ) -> st.SearchStrategy[Description]:
     """Generate workflows: mixed arity, keyword arguments, nested handles, effects, ``each``, ``get``, several outputs.
 
@@ -310,6 +342,8 @@ def descriptions(
         Some calls come after others without a value being passed; for workflows that are built.
     with_needs
         Some steps need some of `RESOURCES`; for engines that have them.
+    with_pure
+        Some steps promise to be pure, and some of their calls are repeated.
 
     Returns
     -------
@@ -322,16 +356,23 @@ def descriptions(
     >>> find(descriptions(), lambda description: len(description.calls) > 1).n_parameters
     0
     """
-    return _descriptions(n_calls_max, with_failures, with_after, with_needs)
+    return _descriptions(n_calls_max, with_failures, with_after, with_needs, with_pure)
 
 
 @st.composite
 def _descriptions(
-    draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_after: bool, with_needs: bool
+    draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_after: bool, with_needs: bool, with_pure: bool
 ) -> Description:
     chooser = _Chooser(draw, n_parameters=draw(_up_to(3)))
     for at in range(draw(_up_to(n_calls_max))):
+        repeatable = [place for place, call in enumerate(chooser.calls) if call.is_pure and call.repeats is None]
+        if repeatable and chooser.one_in(3):
+            place = chooser.among(repeatable)
+            chooser.calls.append(replace(chooser.calls[place], repeats=place))
+            continue
         call = chooser.call()
+        if with_pure and call.kind != "get" and not chooser.one_in(3):
+            call = replace(call, is_pure=True, reads=(), writes=(), is_effect=False, is_computed=False)
         if with_failures and call.kind == "step" and chooser.one_in(5):
             call = replace(call, failure=chooser.among(_FAILURES))
         if with_after and call.kind != "each" and at:
@@ -437,7 +478,7 @@ class _Steps:
 
     def of(self, call: Call, at: int, *, is_bound: bool = False) -> ms.Step[..., Any]:
         """Return the step of a call; a bound one takes one argument and knows its place."""
-        kept = replace(call, args=(), kwargs=(), after=(), key=None, is_inlined=False)
+        kept = replace(call, args=(), kwargs=(), after=(), key=None, is_inlined=False, repeats=None)
         key = (kept, at if is_bound or call.is_computed else None)
         if key not in self._made:
             self._made[key] = self._new(kept, at if is_bound else None)
@@ -448,6 +489,7 @@ class _Steps:
         reads, writes = (EFFECTS, EFFECTS) if call.is_effect else (call.reads, call.writes)
 
         def act(at: int, *seen: Any) -> Any:
+            world.calls.append(at)
             if call.failure == "raises":
                 raise ValueError(at)
             if call.failure == "declares":
@@ -465,6 +507,7 @@ class _Steps:
         return ms.step(
             function,
             name=call.form,
+            pure=call.is_pure,
             reads=(lambda *_args, **_kwargs: reads) if call.is_computed else reads,
             writes=(lambda *_args, **_kwargs: writes) if call.is_computed else writes,
             outputs=call.outputs,

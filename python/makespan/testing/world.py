@@ -27,6 +27,8 @@ class World:
     def __init__(self) -> None:
         self.writers: dict[str, list[int]] = {name: [] for name in EFFECTS}
         """The calls that wrote each effect, in the order in which they did."""
+        self.calls: list[int] = []
+        """The calls that were made, in no particular order."""
 
     def reset(self) -> None:
         """Forget everything that happened.
@@ -41,6 +43,7 @@ class World:
         """
         for writers in self.writers.values():
             writers.clear()
+        self.calls.clear()
 
     def touch(self, at: int, reads: Iterable[str], writes: Iterable[str]) -> list[tuple[str, tuple[int, ...]]]:
         """Read and write effects.

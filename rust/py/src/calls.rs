@@ -39,16 +39,7 @@ impl Calls {
     ) -> Self {
         mark_last_uses(&arg_offsets, &mut args, &mut flags, &kept);
         let hazards = hazard_edges(&touches);
-        Self {
-            flags,
-            arg_offsets,
-            args,
-            kept: kept.into(),
-            touches,
-            hazards,
-            after,
-            graph: OnceLock::new(),
-        }
+        Self { flags, arg_offsets, args, kept: kept.into(), touches, hazards, after, graph: OnceLock::new() }
     }
 
     /// What a rewriting leaves of these calls.

@@ -13,8 +13,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::argument::{Arg, Source};
-use crate::error::BindResult;
 use crate::calls::{Calls, mark_last_uses};
+use crate::error::BindResult;
 use crate::optimized::Optimized;
 use crate::program::Program;
 use crate::recording::flag;
@@ -255,11 +255,7 @@ impl Layout {
 }
 
 /// By position, whether the node needs a grant; none where no node does.
-fn needing_positions(
-    py: Python<'_>,
-    optimized: &Optimized,
-    order: Option<&[NodeId]>,
-) -> Option<Arc<[bool]>> {
+fn needing_positions(py: Python<'_>, optimized: &Optimized, order: Option<&[NodeId]>) -> Option<Arc<[bool]>> {
     let of_call = optimized.program.has_needs.then(|| needing_calls(py, optimized))?;
     Some(match order {
         None => of_call.into(),

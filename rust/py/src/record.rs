@@ -150,9 +150,8 @@ impl PyRecord {
     fn critical_path(&self) -> BindResult<(Vec<u32>, u64)> {
         let optimized = &self.layout.optimized;
         let of_node = self.durations_ns();
-        let of_call: Vec<u64> = (0..optimized.n_nodes() as u32)
-            .map(|call| of_node[optimized.node_of(call) as usize])
-            .collect();
+        let of_call: Vec<u64> =
+            (0..optimized.n_nodes() as u32).map(|call| of_node[optimized.node_of(call) as usize]).collect();
         let found = critical_path(&*optimized.graph()?, &of_call)?;
         Ok((found.path.iter().map(|call| optimized.node_of(call.get())).collect(), found.length_ns))
     }

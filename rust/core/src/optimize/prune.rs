@@ -54,8 +54,7 @@ mod tests {
     use super::*;
 
     fn check(taken: &[&[u32]], roots: &[usize], expected: &[bool]) {
-        let found =
-            needed(taken.len(), |node| roots.contains(&node), |node| taken[node].iter().copied());
+        let found = needed(taken.len(), |node| roots.contains(&node), |node| taken[node].iter().copied());
         assert_eq!(found, expected);
     }
 

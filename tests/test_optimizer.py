@@ -1,0 +1,223 @@
+"""What the optimizer leaves out and what it merges, case by case, seen in what is called."""
+
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import makespan as ms
+from engines import every_engine
+
+Point = namedtuple("Point", "x y")
+
+
+@dataclass(frozen=True)
+class Box:
+    inside: Any
+
+
+class Calls:
+    """Steps that write down what they are called with."""
+
+    def __init__(self) -> None:
+        self.made: list[Any] = []
+        self.load = ms.step(self._load, name="load", pure=True)
+        self.note = ms.step(self._load, name="note")
+
+    def _load(self, *args: Any, **kwargs: Any) -> int:
+        self.made.append((args, kwargs))
+        return len(self.made)
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+def n_calls_of(calls: Calls, workflow: ms.Workflow, *args: Any, passes: tuple[str, ...] = ("prune", "dedupe")) -> int:
+    engine = ms.SequentialExecutionEngine(ms.OptimizedSequentialStrategy(passes=passes), 1)
+    with engine:
+        engine.run(workflow, *args)
+    return len(calls.made)
+
+
+def test_what_nobody_needs_is_left_out_with_what_only_it_needed(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    base = workflow.add(calls.load, "base")
+    workflow.add(calls.load, workflow.add(calls.load, base))
+    workflow.output(base)
+    assert n_calls_of(calls, workflow) == 1
+
+
+def test_without_named_outputs_every_sink_is_one(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    workflow.add(calls.load, 1)
+    workflow.add(calls.load, 2)
+    assert n_calls_of(calls, workflow) == 2
+
+
+@pytest.mark.parametrize(("passes", "n_calls"), [((), 4), (("prune",), 3), (("dedupe",), 2), (("prune", "dedupe"), 1)])
+def test_each_pass_has_a_switch(calls: Calls, passes: tuple[str, ...], n_calls: int) -> None:
+    workflow = ms.Workflow("demo")
+    workflow.add(calls.load, "unused")
+    workflow.output([workflow.add(calls.load, 1) for _ in range(3)])
+    assert n_calls_of(calls, workflow, passes=passes) == n_calls
+
+
+def test_a_step_that_is_not_pure_is_neither_left_out_nor_merged(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    workflow.add(calls.note, 1)
+    workflow.output([workflow.add(calls.note, 1), workflow.add(calls.note, 1)])
+    assert n_calls_of(calls, workflow) == 3
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [(1, True), (1, 1.0), (0.0, -0.0), ("a", b"a"), (None, False), ((1, 2), [1, 2]), ([1], [1]), (2**70, 2**70 + 1)],
+    ids=repr,
+)
+def test_look_alikes_are_different_arguments(calls: Calls, left: object, right: object) -> None:
+    workflow = ms.Workflow("demo")
+    workflow.output([workflow.add(calls.load, left), workflow.add(calls.load, right)])
+    assert n_calls_of(calls, workflow) == 2
+
+
+@pytest.mark.parametrize(
+    "value", [7, -1.5, "text" * 3, b"bytes", None, float("nan"), Point(1, 2), object(), [1]], ids=repr
+)
+def test_the_same_object_is_the_same_argument(calls: Calls, value: object) -> None:
+    workflow = ms.Workflow("demo")
+    workflow.output([workflow.add(calls.load, value), workflow.add(calls.load, value)])
+    assert n_calls_of(calls, workflow) == 1
+
+
+def test_equal_numbers_and_strings_need_not_be_the_same_object(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    for text in ("12", "345"):
+        workflow.add(calls.load, int("1" + text), float(text), "".join(["a", text]), bytes([1, 2]), key="".join(text))
+        workflow.add(calls.load, int("1" + text), float(text), "".join(["a", text]), bytes([1, 2]), key="".join(text))
+    assert n_calls_of(calls, workflow) == 2
+
+
+def test_keywords_are_part_of_a_call(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    handles = [workflow.add(calls.load, a=1), workflow.add(calls.load, b=1), workflow.add(calls.load, 1)]
+    handles.append(workflow.add(calls.load, a=handles[0]))
+    handles.append(workflow.add(calls.load, a=[handles[0]]))
+    handles.append(workflow.add(calls.load, a=(handles[0],)))
+    handles.append(workflow.add(calls.load, b=[handles[0]]))
+    workflow.output(handles)
+    assert n_calls_of(calls, workflow) == len(handles)
+
+
+def test_equal_nesting_of_equal_results_is_one_call(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    tops = []
+    for _ in range(2):
+        part = workflow.add(calls.load, "part")
+        tops.append(workflow.add(calls.load, {"a": [part, 1], "b": (part,)}, key=[part]))
+    workflow.output(tops)
+    assert n_calls_of(calls, workflow) == 2
+
+
+def test_parameters_are_told_apart(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    x, y = workflow.parameter("x"), workflow.parameter("y")
+    workflow.output([workflow.add(calls.load, handle) for handle in (x, y, x, 0, 1)])
+    assert n_calls_of(calls, workflow, 0, 0) == 4
+
+
+def test_what_declared_order_names_stays(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    first = workflow.add(calls.load, 1)
+    workflow.add(calls.load, 1, after=[first])
+    unused = workflow.add(calls.load, 2)
+    workflow.output(workflow.add(calls.note, 3, after=[unused]))
+    assert n_calls_of(calls, workflow) == 4
+
+
+def test_kept_results_are_there_for_merged_nodes_too() -> None:
+    square = ms.step(lambda x: x * x, name="square", pure=True, keep=True)
+    workflow = ms.Workflow("demo")
+    workflow.add(square, 3)
+    workflow.add(square, 3)
+    workflow.output(None)
+    run = workflow.run()
+    assert run.kept() == {"demo/square[0]": 9, "demo/square[1]": 9}
+    assert run.nodes.outcome == ["finished", "merged"]
+
+
+@every_engine
+def test_a_run_tells_what_did_not_run(engine: ms.SequentialExecutionEngine, calls: Calls) -> None:
+    @ms.workflow
+    def demo() -> tuple[int, int]:
+        calls.load("unused")
+        return calls.note(calls.load("used")), calls.note(calls.load("used"))
+
+    run = engine.run(demo)
+    if engine.strategy.name == "sequential":
+        assert run.outcome_counts == {**dict.fromkeys(ms.result.OUTCOMES, 0), "finished": 5}
+        return
+    assert run.nodes.outcome == ["pruned", "finished", "finished", "merged", "finished"]
+    assert repr(run).startswith("<run of demo: 3 of 5 nodes finished, 1 pruned, 1 merged")
+    assert "nobody needs its result" in run.explain("load[0]")
+    assert "is the same call as demo/load[1]" in run.explain("load[2]")
+    assert "came after demo/load[2] (data), the last of them finished" in run.explain("note[1]")
+    assert [node["outcome"] for node in run.to_dict()["nodes"]] == run.nodes.outcome
+    assert run.critical_path().paths[0] == "demo/load[1]"
+
+
+def test_a_merged_call_that_fails_is_one_failure() -> None:
+    fail = ms.step(lambda x: 1 // x, name="fail", pure=True)
+    workflow = ms.Workflow("demo")
+    workflow.output([workflow.add(fail, 0), workflow.add(fail, 0)])
+    with pytest.raises(ms.RunFailedError) as caught:
+        workflow.run()
+    assert [failure.path for failure in caught.value.failures] == ["demo/fail[0]"]
+
+
+def test_prepared_workflows_are_rewritten_once_and_run_often(calls: Calls) -> None:
+    @ms.workflow
+    def demo(x: int) -> list[int]:
+        return [calls.load(x), calls.load(x), calls.load(calls.load(x))]
+
+    prepared = demo.prepare()
+    assert [prepared.run(7).value, prepared.run(7).value] == [[1, 1, 2], [3, 3, 4]]
+
+
+@pytest.mark.parametrize("option", [{"reads": "index"}, {"writes": ["index"]}, {"writes": lambda x: "index"}])
+def test_a_pure_step_declares_no_effects(option: dict[str, Any]) -> None:
+    with pytest.raises(ms.ConfigurationError, match="a pure step depends on its arguments only"):
+        ms.step(abs, pure=True, **option)
+
+
+def test_wrong_switches_are_refused() -> None:
+    with pytest.raises(ms.ConfigurationError, match="pure='yes'"):
+        ms.step(abs, pure="yes")  # type: ignore[call-overload]
+    with pytest.raises(ms.ConfigurationError, match="dedupe=1"):
+        ms.WorkflowOptimizer(dedupe=1)  # type: ignore[arg-type]
+    with pytest.raises(ms.ConfigurationError, match="did you mean 'prune'"):
+        ms.OptimizedSequentialStrategy(passes=["prun"])
+    with pytest.raises(ms.ConfigurationError, match="several names"):
+        ms.OptimizedSequentialStrategy(passes="prune")
+    with pytest.raises(ms.ConfigurationError, match="a workflow"):
+        ms.WorkflowOptimizer().optimize(abs)  # type: ignore[arg-type]
+
+
+def test_a_strategy_that_names_an_unknown_pass_is_refused() -> None:
+    class Odd(ms.SequentialStrategy):
+        def options(self, *, n_nodes: int) -> ms.abc.RunOptions:
+            return super().options(n_nodes=n_nodes)._replace(passes=("fly",))
+
+    with pytest.raises(ms.ValidationError, match="prune and dedupe"):
+        ms.SequentialExecutionEngine(Odd()).run(ms.Workflow.sequence([abs]), 1)
+
+
+def test_everything_may_be_left_out(calls: Calls) -> None:
+    workflow = ms.Workflow("demo")
+    workflow.add(calls.load, 1)
+    workflow.output(5)
+    run = workflow.run()
+    assert (run.value, calls.made, run.nodes.outcome) == (5, [], ["pruned"])
+    assert (run.makespan_s, run.critical_path().paths) == (0.0, ())
