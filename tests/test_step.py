@@ -159,7 +159,6 @@ def test_step_with_a_positional_only_name_among_its_keywords_is_accepted() -> No
         ({"writes": ["a", ""]}, "writes"),
         ({"writes": [1]}, "writes"),
         ({"retries": 3}, "retries"),
-        ({"pure": True}, "pure"),
         ({"cache": True}, "cache"),
         ({"needs": 3}, "needs"),
         ({"timeout": 3}, "timeout"),
