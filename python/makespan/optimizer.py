@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from makespan.exceptions import ConfigurationError
 from makespan.step import unknown_option
@@ -10,9 +11,15 @@ from makespan.step import unknown_option
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from makespan import _core
     from makespan.builder import Workflow
+    from makespan.scheduling.graph import DependencyGraph
     from makespan.workflow import WorkflowFunction
+
+    Edges: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 __all__ = ["PASSES", "Rewriting", "WorkflowOptimizer"]
 
@@ -37,23 +44,26 @@ class Rewriting:
 
     Parameters
     ----------
-    paths
-        Of all nodes, in program order.
-    representatives
-        By node, the node whose result stands for its own, itself where it runs; None for one that is left out.
+    program
+        The described workflow.
     passes
-        Those that were on.
+        Those that are on.
 
     Examples
     --------
-    >>> Rewriting(["demo/a[0]", "demo/a[1]", "demo/b[0]"], [0, 0, None], ("prune", "dedupe"))
-    <rewriting: 1 of 3 nodes run, 1 pruned, 1 merged>
+    >>> import makespan as ms
+    >>> load = ms.step(str, name="load", pure=True)
+    >>> wf = ms.Workflow("demo")
+    >>> wf.output([wf.add(load, 1), wf.add(load, 1)])
+    >>> ms.WorkflowOptimizer().optimize(wf)
+    <rewriting: 1 of 2 nodes run, 0 pruned, 1 merged>
     """
 
-    def __init__(self, paths: list[str], representatives: list[int | None], passes: tuple[str, ...]) -> None:
-        self.paths: list[str] = paths
+    def __init__(self, program: _core.Program, passes: tuple[str, ...]) -> None:
+        self.paths: list[str] = program.paths()
         self.passes: tuple[str, ...] = passes
-        self._representatives = representatives
+        self._program = program
+        self._representatives = program.representatives(passes)
 
     @property
     def n_nodes(self) -> int:
@@ -79,6 +89,56 @@ class Rewriting:
             if other is not None and other != node
         }
 
+    @cached_property
+    def graph(self) -> DependencyGraph:
+        """The nodes that run, in program order, and what orders them."""
+        import numpy as np
+
+        from makespan.scheduling.graph import DependencyGraph
+
+        stands_in = np.array([-1 if other is None else other for other in self._representatives], np.int64)
+        runs = stands_in == np.arange(stands_in.size)
+        place = np.cumsum(runs) - 1
+        before, after = (np.concatenate(ends) for ends in zip(*self._edges, strict=True))
+        before = stands_in[before]
+        is_left = (before >= 0) & runs[after]
+        return DependencyGraph.from_edges(int(runs.sum()), place[before[is_left]], place[after[is_left]])
+
+    @property
+    def n_edges(self) -> dict[str, int]:
+        """How many times a value is passed, and how many edges effects and declared order give, before the passes."""
+        data, after, effect = self._edges
+        return {"data": data[0].size, "effect": effect[0].size, "after": after[0].size}
+
+    @property
+    def width(self) -> int:
+        """How many of the nodes that run might run at once, at most."""
+        return self.graph.width()
+
+    @cached_property
+    def longest_chain(self) -> list[str]:
+        """Paths of the longest chain of nodes that wait for each other, each counted as one."""
+        import numpy as np
+
+        ran = [self.paths[node] for node, other in enumerate(self._representatives) if node == other]
+        return [ran[node] for node in self.graph.critical_path(np.ones(len(ran))).path.tolist()]
+
+    @cached_property
+    def missing_promises(self) -> dict[str, int]:
+        """By step, how many calls ``pure=True`` on it would save; steps where it would save none are left out."""
+        saved = {}
+        for step in dict.fromkeys(self._program.step_names()):
+            assumed = self._program.representatives(self.passes, [step])
+            n_runs = sum(node == other for node, other in enumerate(assumed))
+            if n_runs < self.n_runs:
+                saved[step] = self.n_runs - n_runs
+        return saved
+
+    @cached_property
+    def _edges(self) -> tuple[Edges, Edges, Edges]:
+        """Both ends of the edges of values, of declared order, of effects."""
+        return (*self._program.given_edges(), self._program.effect_edges())
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, ready for JSON.
 
@@ -89,12 +149,17 @@ class Rewriting:
 
         Examples
         --------
-        >>> Rewriting(["demo/a[0]", "demo/a[1]"], [0, 0], ("dedupe",)).to_dict()["merged"]
-        {'demo/a[1]': 'demo/a[0]'}
+        >>> import makespan as ms
+        >>> ms.WorkflowOptimizer().optimize(ms.Workflow.sequence([abs, str])).to_dict()["n_runs"]
+        2
         """
         return {
             "n_nodes": self.n_nodes,
             "n_runs": self.n_runs,
+            "n_edges": self.n_edges,
+            "width": self.width,
+            "longest_chain": self.longest_chain,
+            "missing_promises": self.missing_promises,
             "passes": list(self.passes),
             "pruned": self.pruned,
             "merged": self.merged,
@@ -174,8 +239,7 @@ class WorkflowOptimizer:
         >>> ms.WorkflowOptimizer().optimize(wf).merged
         {'demo/double[1]': 'demo/double[0]'}
         """
-        program = _program(workflow, args, kwargs)
-        return Rewriting(program.paths(), program.representatives(list(self.passes)), self.passes)
+        return Rewriting(_program(workflow, args, kwargs), self.passes)
 
     def __repr__(self) -> str:
         switches = ", ".join(f"{name}={name in self.passes}" for name in PASSES)

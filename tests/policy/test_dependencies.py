@@ -32,6 +32,7 @@ RANKS = {
     "resources": 2,
     "strategies": 3,
     "result": 3,
+    "run_analysis": 4,
     "engine": 4,
     "cli": 5,
     "services": 5,

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import makespan as ms
-from makespan.cli import codes, planning
+from makespan.cli import codes, explaining, planning
 from makespan.cli import doctor as diagnosis
 from makespan.cli.arguments import UsageError, bind_arguments, parse_arguments, parse_target
 from makespan.cli.loading import (
@@ -98,9 +98,39 @@ def run(
     ] = False,
 ) -> None:
     """Run a workflow of a Python file, show its progress and say where the time went."""
+    workflow, arguments = loaded(target, arg or [], strategy)
+    raise typer.Exit(carry_out(workflow, arguments, workers, strategy, as_json, compare))
+
+
+@app.command(help=explaining.HELP, epilog=codes.HELP)
+def explain(
+    target: Annotated[str, typer.Argument(metavar="FILE.py:WORKFLOW", help="A file and the workflow in it.")],
+    arg: Annotated[
+        list[str] | None, typer.Option("--arg", metavar="NAME=VALUE", help="A parameter of the workflow, as for run.")
+    ] = None,
+    run_it: Annotated[bool, typer.Option("--run", help="Run it, and tell what the time was made of.")] = False,
+    node: Annotated[
+        str | None, typer.Option(metavar="PATH", help="With --run: tell about one node, such as load[3].")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --run: how many steps run at once; by default all cores.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="With --run: how the run is decided.")] = "optimized",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Tell what would be done with a workflow, or what was."""
+    if node is not None and not run_it:
+        complain("makespan: --node tells what happened to a node: it takes --run")
+        raise typer.Exit(codes.EXIT_USAGE)
+    workflow, arguments = loaded(target, arg or [], strategy)
+    raise typer.Exit(explain_it(workflow, arguments, run_it, node, workers, strategy, as_json))
+
+
+def loaded(target: str, texts: Sequence[str], strategy: str) -> tuple[Runnable, dict[str, object]]:
+    """Return the workflow that is meant and its arguments; end the command where that cannot be."""
     try:
         chosen = parse_target(target)
-        arguments = parse_arguments(arg or [])
+        arguments = parse_arguments(texts)
         workflow = find_workflow(load_file(chosen.file), chosen)
         bind_arguments(signature_of(workflow), arguments)
         check_strategy(strategy)
@@ -114,7 +144,43 @@ def run(
     except KeyboardInterrupt:
         complain("makespan: interrupted")
         raise typer.Exit(codes.EXIT_INTERRUPTED) from None
-    raise typer.Exit(carry_out(workflow, arguments, workers, strategy, as_json, compare))
+    return workflow, arguments
+
+
+def explain_it(
+    workflow: Runnable,
+    arguments: dict[str, object],
+    run_it: bool,
+    node: str | None,
+    workers: int | None,
+    strategy: str,
+    as_json: bool,
+) -> int:
+    """Explain, and return the exit code."""
+    try:
+        # A built workflow is described already: its arguments are those of a run.
+        given = arguments if isinstance(workflow, ms.WorkflowFunction) else {}
+        rewriting = ms.WorkflowOptimizer().optimize(workflow, **given)
+        result = run_watched(workflow, arguments, workers, strategy)[0] if run_it else None
+        told = None if result is None else result.explain(node)
+    except KeyboardInterrupt as interrupt:
+        complain("\n".join(["makespan: interrupted", *getattr(interrupt, "__notes__", ())]))
+        return codes.EXIT_INTERRUPTED
+    except ms.RunFailedError as error:
+        complain(format_failures(error))
+        return codes.EXIT_FAILED
+    except ms.ExecutionException as error:
+        complain(f"makespan: {error}")
+        return codes.EXIT_FAILED
+    if as_json:
+        data = rewriting.to_dict() if result is None else {**rewriting.to_dict(), "run": result.analyze().to_dict()}
+        print(json.dumps(data, indent=2))
+        return codes.EXIT_OK
+    if node is None:
+        show_rows(explaining.format_rewriting(rewriting))
+    if told is not None:
+        print(told if node is not None else f"\n{told}")
+    return codes.EXIT_OK
 
 
 @app.command(help=planning.HELP, epilog=codes.HELP_PLAN)

@@ -115,6 +115,13 @@ impl Calls {
         Graph::from_edges(self.n_nodes(), &edges)
     }
 
+    /// Returns the edges that the effects of some of the nodes require.
+    pub(crate) fn hazards_among(&self, is_counted: impl Fn(NodeId) -> bool) -> Vec<(NodeId, NodeId)> {
+        let counted: Vec<(NodeId, Touch)> =
+            self.touches.iter().copied().filter(|(node, _)| is_counted(*node)).collect();
+        hazard_edges(&counted)
+    }
+
     /// Returns the data inputs of every node, each once.
     pub(crate) fn inputs(&self) -> Inputs {
         let mut offsets = Vec::with_capacity(self.n_nodes() + 1);

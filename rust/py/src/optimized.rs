@@ -13,6 +13,7 @@ use crate::calls::Calls;
 use crate::error::{BindError, BindResult};
 use crate::program::Program;
 use crate::recording::flag;
+use crate::step::PyStep;
 
 /// The passes of `makespan.abc.RunOptions`, by name.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +50,13 @@ pub(crate) struct Optimized {
 
 impl Optimized {
     /// Rewrites a program by the passes; costs nothing where no step is pure.
-    pub(crate) fn new(py: Python<'_>, program: &Arc<Program>, passes: Passes) -> Self {
-        let rewrite = rewrite_of(py, program, passes);
+    pub(crate) fn new(
+        py: Python<'_>,
+        program: &Arc<Program>,
+        passes: Passes,
+        is_pure: impl Fn(&PyStep) -> bool,
+    ) -> Self {
+        let rewrite = rewrite_of(py, program, passes, is_pure);
         let calls = match &rewrite {
             None => Arc::clone(&program.calls),
             Some(rewrite) => Arc::new(program.calls.rewritten(rewrite)),
@@ -96,7 +102,12 @@ impl Optimized {
     }
 }
 
-fn rewrite_of(py: Python<'_>, program: &Program, passes: Passes) -> Option<Rewrite> {
+fn rewrite_of(
+    py: Python<'_>,
+    program: &Program,
+    passes: Passes,
+    is_pure: impl Fn(&PyStep) -> bool,
+) -> Option<Rewrite> {
     let mut classes: FxHashMap<usize, u32> = FxHashMap::default();
     // Steps of one function are one class, whatever their options; steps that are not pure have none.
     let class_of_step: Vec<Option<u32>> = program
@@ -105,7 +116,7 @@ fn rewrite_of(py: Python<'_>, program: &Program, passes: Passes) -> Option<Rewri
         .map(|step| {
             let step = step.bind(py).get();
             let n_classes = classes.len() as u32;
-            step.is_pure().then(|| *classes.entry(step.function().as_ptr().addr()).or_insert(n_classes))
+            is_pure(step).then(|| *classes.entry(step.function().as_ptr().addr()).or_insert(n_classes))
         })
         .collect();
     if classes.is_empty() {

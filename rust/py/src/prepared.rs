@@ -29,6 +29,7 @@ use crate::recording::{Parameter, ParameterKind};
 use crate::resources::PyResources;
 use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, Pace, SoloEnd, solo};
+use crate::step::PyStep;
 use crate::team::Team;
 use crate::workers::PyTeam;
 
@@ -74,8 +75,9 @@ impl PyPrepared {
                 return Ok(Arc::clone(layout));
             }
         }
-        let optimized =
-            self.optimized.get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes)));
+        let optimized = self
+            .optimized
+            .get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes, PyStep::is_pure)));
         let layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
             Layout::shared(py, optimized, &expected_ns, self.n_workers)?

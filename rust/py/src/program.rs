@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use makespan_core::graph::{Graph, GraphError, NodeId};
 use makespan_core::predict::UNKNOWN_NS;
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashSet, FxHasher};
 
 use crate::argument::{Arg, Nesting, Op, Shape};
 use crate::calls::Calls;
@@ -15,7 +16,7 @@ use crate::error::{BindError, BindResult};
 use crate::names::Names;
 use crate::optimized::{Optimized, Switches};
 use crate::recording::{Leaf, Parameter, ParameterKind, Recording};
-use crate::step::PyStep;
+use crate::step::{Declared, PyStep};
 
 /// What the workflow returns, in terms of its leaves.
 #[derive(Debug)]
@@ -172,6 +173,15 @@ fn resolve_named(recording: &mut Recording) -> BindResult<()> {
     Ok(())
 }
 
+/// Ends of edges.
+type PyEdges<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
+
+fn edges(py: Python<'_>, edges: impl Iterator<Item = (u32, u32)>) -> PyEdges<'_> {
+    let (before, after): (Vec<i64>, Vec<i64>) =
+        edges.map(|(before, after)| (i64::from(before), i64::from(after))).unzip();
+    (before.into_pyarray(py), after.into_pyarray(py))
+}
+
 fn fingerprint(names: &Names) -> u64 {
     let mut hasher = FxHasher::default();
     for node in 0..names.n_nodes() as u32 {
@@ -282,11 +292,47 @@ impl PyProgram {
     }
 
     /// By node, the node whose result stands for its own when the passes have rewritten the program; none for a pruned one.
-    fn representatives(&self, py: Python<'_>, passes: Switches) -> Vec<Option<u32>> {
-        let optimized = Optimized::new(py, &self.0, passes.0);
+    ///
+    /// Steps of the names in `assumed_pure` that declare no effects are taken to be pure.
+    #[pyo3(signature = (passes, assumed_pure = Vec::new()))]
+    fn representatives(
+        &self,
+        py: Python<'_>,
+        passes: Switches,
+        assumed_pure: Vec<String>,
+    ) -> Vec<Option<u32>> {
+        let assumed_pure: FxHashSet<String> = assumed_pure.into_iter().collect();
+        let is_pure = |step: &PyStep| {
+            step.is_pure()
+                || (matches!(step.declared(), Declared::Nothing) && assumed_pure.contains(step.name()))
+        };
+        let optimized = Optimized::new(py, &self.0, passes.0, is_pure);
         (0..self.0.n_nodes() as u32)
             .map(|node| optimized.call_of(node).map(|call| optimized.node_of(call)))
             .collect()
+    }
+
+    /// Edges of values that are passed, and of declared order: (before, after), perhaps repeated.
+    fn given_edges<'py>(&self, py: Python<'py>) -> (PyEdges<'py>, PyEdges<'py>) {
+        let calls = &self.0.calls;
+        let data = (0..calls.n_nodes())
+            .flat_map(|node| calls.data_parents(node).map(move |parent| (parent, node as u32)));
+        let after = calls.after.iter().map(|(before, after)| (before.get(), after.get()));
+        (edges(py, data), edges(py, after))
+    }
+
+    /// The edges that declared effects require: (before, after); those of the step `ignored` do not count.
+    #[pyo3(signature = (ignored = None))]
+    fn effect_edges<'py>(&self, py: Python<'py>, ignored: Option<&str>) -> PyEdges<'py> {
+        let names = &self.0.names;
+        let is_counted = |node: u32| ignored.is_none_or(|ignored| names.step_name(node) != ignored);
+        let hazards = self.0.calls.hazards_among(|node| is_counted(node.get()));
+        edges(py, hazards.into_iter().map(|(before, after)| (before.get(), after.get())))
+    }
+
+    /// By node, the name of its step.
+    fn step_names(&self) -> Vec<&str> {
+        (0..self.0.n_nodes() as u32).map(|node| self.0.names.step_name(node)).collect()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
