@@ -47,7 +47,7 @@ from makespan.optimizer import Rewriting, WorkflowOptimizer
 from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
-from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy
+from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy, SmartSequentialStrategy
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ __all__ = [
     "SchedulerError",
     "SequentialExecutionEngine",
     "SequentialStrategy",
+    "SmartSequentialStrategy",
     "Step",
     "StepFailedError",
     "StrategyError",

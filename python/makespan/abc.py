@@ -19,16 +19,20 @@ class RunOptions(NamedTuple):
         Start nothing more after a failure; otherwise whatever does not depend on it still runs.
     passes
         Which passes rewrite the graph before it runs: any of `makespan.optimizer.PASSES`.
+    plans
+        Plan the order under workers and resources, as soon as durations are known, where that can gain more than it
+        costs.
 
     Examples
     --------
     >>> RunOptions(executor="threads")
-    RunOptions(executor='threads', stop_on_failure=True, passes=())
+    RunOptions(executor='threads', stop_on_failure=True, passes=(), plans=False)
     """
 
     executor: Literal["serial", "threads"]
     stop_on_failure: bool = True
     passes: tuple[str, ...] = ()
+    plans: bool = False
 
 
 @runtime_checkable

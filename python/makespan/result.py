@@ -152,6 +152,12 @@ class RunResult(Generic[R]):
         return self._record.makespan_ns()[0] / 1e9
 
     @property
+    def expected_makespan_s(self) -> float | None:
+        """Seconds that the plan expected the makespan to be; None where the order was not planned."""
+        expected = self._record.expected()
+        return None if expected is None else expected[0] / 1e9
+
+    @property
     def mean_concurrency(self) -> float:
         """How many nodes were running on average: the sum of durations over the makespan."""
         makespan_ns, work_ns = self._record.makespan_ns()
@@ -353,6 +359,7 @@ class RunResult(Generic[R]):
             "outcomes": self.outcome_counts,
             "elapsed_s": self.elapsed_s,
             "makespan_s": self.makespan_s,
+            "expected_makespan_s": self.expected_makespan_s,
             "mean_concurrency": self.mean_concurrency,
             "critical_path": {"paths": list(critical.paths), "length_s": critical.length_s},
             "nodes": [

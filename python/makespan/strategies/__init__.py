@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from makespan.exceptions import StrategyError
 from makespan.strategies.optimized import OptimizedSequentialStrategy
 from makespan.strategies.sequential import SequentialStrategy
+from makespan.strategies.smart import SmartSequentialStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from makespan.abc import Strategy
 
-__all__ = ["OptimizedSequentialStrategy", "SequentialStrategy", "get", "names", "register"]
+__all__ = ["OptimizedSequentialStrategy", "SequentialStrategy", "SmartSequentialStrategy", "get", "names", "register"]
 
 _FACTORIES: dict[str, Callable[[], Strategy]] = {
     "optimized": OptimizedSequentialStrategy,
     "sequential": SequentialStrategy,
+    "smart": SmartSequentialStrategy,
 }
 
 
@@ -78,7 +80,7 @@ def names() -> tuple[str, ...]:
     Returns
     -------
     names
-        At least ``optimized`` and ``sequential``.
+        At least ``optimized``, ``sequential`` and ``smart``.
 
     Examples
     --------

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use makespan_core::graph::{Graph, NodeId};
-use makespan_core::plan::{StaticOrder, static_order};
+use makespan_core::plan::{RunOrder, StaticOrder, problem_of_workers, run_order, static_order};
 use makespan_core::predict::{UNKNOWN_NS, filled_ns};
 use makespan_core::sched::{Inputs, wake};
 use pyo3::ffi;
@@ -14,7 +14,9 @@ use pyo3::prelude::*;
 
 use crate::argument::{Arg, Source};
 use crate::calls::{Calls, mark_last_uses};
+use crate::detach::detached;
 use crate::error::BindResult;
+use crate::needs::Needs;
 use crate::optimized::Optimized;
 use crate::program::Program;
 use crate::recording::flag;
@@ -67,6 +69,27 @@ pub(crate) struct Layout {
     pub(crate) sharing: Option<Sharing>,
     /// The most arguments that a node has.
     pub(crate) n_args_max: usize,
+    /// What is expected of runs, where the order was planned.
+    pub(crate) expected: Option<Expected>,
+}
+
+/// What a planned order promises, if durations are as expected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) makespan_ns: u64,
+    /// No order ends earlier.
+    pub(crate) lower_bound_ns: u64,
+    /// How many schedules were generated to find the order.
+    pub(crate) n_schedules: u64,
+}
+
+/// How the order of a layout is found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ordering<'a> {
+    /// By the critical path.
+    Static,
+    /// Planned under the workers and what the nodes need.
+    Planned(Option<&'a Needs>),
 }
 
 impl Layout {
@@ -88,6 +111,7 @@ impl Layout {
         optimized: &Arc<Optimized>,
         expected_ns: &[u64],
         n_workers: usize,
+        ordering: Ordering<'_>,
     ) -> BindResult<Self> {
         let (program, calls) = (&optimized.program, &optimized.calls);
         let n_calls = calls.n_nodes() as u32;
@@ -115,11 +139,22 @@ impl Layout {
                 has_lasting,
                 needs: needing_positions(py, optimized, order),
             };
-        match static_order(&graph, &filled_ns(expected_ns), n_workers) {
+        let filled_ns = filled_ns(expected_ns);
+        let planned = match ordering {
+            Ordering::Planned(needs) if expected_ns.iter().any(|ns| *ns != UNKNOWN_NS) => {
+                planned(py, optimized, &graph, &filled_ns, n_workers, needs)?
+            }
+            Ordering::Planned(_) | Ordering::Static => None,
+        };
+        let (order, expected) = match planned {
+            Some((order, expected)) => (order, Some(expected)),
+            None => (static_order(&graph, &filled_ns, n_workers), None),
+        };
+        let laid_out = match order {
             StaticOrder::Identity => {
                 let kept = Arc::clone(&calls.kept);
                 let sharing = sharing(graph, calls.inputs(), kept, expected_ns.to_vec(), None);
-                Ok(Self::in_order(py, optimized, None, Some(sharing)))
+                Self::in_order(py, optimized, None, Some(sharing))
             }
             StaticOrder::Order(order) => {
                 let position = inverse(&order);
@@ -128,9 +163,10 @@ impl Layout {
                 let expected_ns = order.iter().map(|id| expected_ns[id.index()]).collect();
                 let graph = Arc::new(graph.renumbered(&order));
                 let sharing = sharing(graph, inputs, kept, expected_ns, Some(&order));
-                Ok(Self::in_order(py, optimized, Some(order), Some(sharing)))
+                Self::in_order(py, optimized, Some(order), Some(sharing))
             }
-        }
+        };
+        Ok(Self { expected, ..laid_out })
     }
 
     fn in_order(
@@ -199,6 +235,7 @@ impl Layout {
             order,
             sharing,
             n_args_max: n_args_max as usize,
+            expected: None,
         }
     }
 
@@ -252,6 +289,26 @@ impl Layout {
         let call = self.optimized.call_of(node)?;
         Some(self.order.as_ref().map_or(call, |(_, positions)| positions[call as usize]))
     }
+}
+
+/// The planned order and what is expected of it; none where it cannot be planned.
+fn planned(
+    py: Python<'_>,
+    optimized: &Optimized,
+    graph: &Arc<Graph>,
+    durations_ns: &[u64],
+    n_workers: usize,
+    needs: Option<&Needs>,
+) -> BindResult<Option<(StaticOrder, Expected)>> {
+    let (demands, capacities) = needs.map_or_else(Default::default, |needs| needs.demands(optimized));
+    let Some(problem) = problem_of_workers(graph, durations_ns, n_workers, &demands, &capacities) else {
+        return Ok(None);
+    };
+    // It takes at most a tenth of a second: signals are looked at afterwards.
+    let found = detached(py, || run_order(&problem, n_workers, 0));
+    py.check_signals()?;
+    let RunOrder { order, makespan_ns, lower_bound_ns, n_schedules } = found;
+    Ok(Some((order, Expected { makespan_ns, lower_bound_ns, n_schedules })))
 }
 
 /// By position, whether the node needs a grant; none where no node does.

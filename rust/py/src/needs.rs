@@ -1,5 +1,6 @@
 //! What the nodes of one run need, in terms of the engine's pools.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::desk::{Bell, Refusal};
 use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::names::Names;
+use crate::optimized::Optimized;
 use crate::program::Program;
 use crate::request::{NAMED, thread_ident};
 use crate::resources::PyResources;
@@ -51,6 +53,26 @@ impl Needs {
             of_step.push(needs);
         }
         Ok(Self { resources: resources.clone_ref(py), shared, names, of_step })
+    }
+
+    /// What the calls of a run occupy of amounts that are limited: one row per call, and how much there is of each.
+    ///
+    /// Tokens that come with time are left out: when they come is not the order's concern.
+    pub(crate) fn demands(&self, optimized: &Optimized) -> (Vec<i64>, Vec<i64>) {
+        let used: BTreeSet<u32> = self.of_step.iter().flatten().map(|need| need.pool).collect();
+        let (pools, capacities): (Vec<u32>, Vec<i64>) = self.shared.desk.read(|grants, _| {
+            let amounts = used.into_iter().filter(|pool| grants.rate(*pool).is_none());
+            amounts.map(|pool| (pool, grants.capacity(pool))).unzip()
+        });
+        let mut demands = vec![0; optimized.n_nodes() * pools.len()];
+        for (call, row) in demands.chunks_mut(pools.len().max(1)).enumerate() {
+            for need in &self.of_step[optimized.step_idx(call)] {
+                if let Ok(column) = pools.binary_search(&need.pool) {
+                    row[column] += need.amount;
+                }
+            }
+        }
+        (demands, capacities)
     }
 
     /// Looks for what rings no bell; returns the time on the clock of the resources.

@@ -19,7 +19,7 @@ use crate::context;
 use crate::draft;
 use crate::error::{self, BindError, BindResult};
 use crate::history::{self, History, PyHistory};
-use crate::layout::Layout;
+use crate::layout::{Layout, Ordering};
 use crate::needs::Needs;
 use crate::optimized::{Optimized, Switches};
 use crate::program::{Program, PyProgram};
@@ -56,6 +56,8 @@ pub(crate) struct PyPrepared {
     resources: Option<Py<PyResources>>,
     is_shared: bool,
     passes: Passes,
+    /// The order is planned where that can pay.
+    plans: bool,
     /// What the passes leave of the program, once it was looked at.
     optimized: OnceLock<Arc<Optimized>>,
     /// `makespan.result.RunResult`, and the function that makes an exception of failures.
@@ -68,7 +70,7 @@ pub(crate) struct PyPrepared {
 }
 
 impl PyPrepared {
-    fn layout(&self, py: Python<'_>) -> BindResult<Arc<Layout>> {
+    fn layout(&self, py: Python<'_>, needs: Option<&Needs>) -> BindResult<Arc<Layout>> {
         {
             let laid = self.laid.lock().unwrap_or_else(PoisonError::into_inner);
             if let (Some(layout), false) = (&laid.layout, laid.is_stale) {
@@ -80,7 +82,8 @@ impl PyPrepared {
             .get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes, PyStep::is_pure)));
         let layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
-            Layout::shared(py, optimized, &expected_ns, self.n_workers)?
+            let ordering = if self.plans { Ordering::Planned(needs) } else { Ordering::Static };
+            Layout::shared(py, optimized, &expected_ns, self.n_workers, ordering)?
         } else {
             Layout::serial(py, optimized)?
         };
@@ -329,13 +332,14 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, plans, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
         is_shared: bool,
         stops_on_failure: bool,
         passes: Switches,
+        plans: bool,
         history: &Bound<'_, PyHistory>,
         team: Py<PyTeam>,
         resources: Option<Py<PyResources>>,
@@ -355,6 +359,7 @@ impl PyPrepared {
             resources,
             is_shared,
             passes: passes.0,
+            plans,
             optimized: OnceLock::new(),
             result_class,
             to_exception,
@@ -380,7 +385,7 @@ impl PyPrepared {
         }
         let parameters = this.bind(py, args, kwargs)?;
         let needs = this.needs(py)?;
-        let layout = this.layout(py)?;
+        let layout = this.layout(py, needs.as_ref())?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
         let (ending, results) = if this.is_shared && layout.sharing.is_some() {
@@ -430,7 +435,7 @@ impl PyPrepared {
 
     /// Node ids in the order in which one worker would run them now.
     fn order(&self, py: Python<'_>) -> BindResult<Vec<u32>> {
-        let layout = self.layout(py)?;
+        let layout = self.layout(py, self.needs(py)?.as_ref())?;
         Ok((0..layout.n_nodes() as u32).map(|position| layout.node_at(position)).collect())
     }
 

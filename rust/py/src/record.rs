@@ -161,6 +161,13 @@ impl PyRecord {
         self.layout.position_of(node).map(|position| self.layout.node_at(position))
     }
 
+    /// Of a planned order: the expected makespan, what no order undercuts, both in nanoseconds, and how many schedules were
+    /// generated to find it.
+    fn expected(&self) -> Option<(u64, u64, u64)> {
+        let expected = self.layout.expected?;
+        Some((expected.makespan_ns, expected.lower_bound_ns, expected.n_schedules))
+    }
+
     /// The `n` nodes that took longest, and how long in nanoseconds.
     fn slowest(&self, n: usize) -> Vec<(u32, u64)> {
         let durations_ns = self.durations_ns();

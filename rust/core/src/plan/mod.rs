@@ -1,6 +1,7 @@
 //! In which order a graph is gone through, and when its nodes start under limited resources.
 //!
 //! - [`mod@static_order`]: one order for all runs of a graph, from expected durations
+//! - [`run_order()`]: the same under resources, planned where that can pay
 //! - [`Problem`]: a graph, durations, demands and capacities; what is wrong with a schedule
 //! - [`plan()`]: the method by size, the first schedule, the search, and what is known about the result
 //! - [`list_schedule`]: parallel schedule generation, for graphs of any size
@@ -30,6 +31,7 @@ mod problem;
 mod profile;
 mod random;
 mod rules;
+mod run_order;
 mod search;
 pub mod static_order;
 mod workers;
@@ -40,6 +42,7 @@ pub use self::error::{PlanError, TOTAL_NS_MAX};
 pub use self::list::list_schedule;
 pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};
 pub use self::problem::{Problem, Violation};
+pub use self::run_order::{RunOrder, problem_of_workers, run_order};
 pub use self::static_order::{StaticOrder, static_order};
 pub use self::workers::{
     WorkerDurations, WorkerMethod, WorkerPlanned, WorkerProblem, WorkerSchedule, WorkerViolation,
