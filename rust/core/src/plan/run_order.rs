@@ -155,9 +155,9 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn problem(durations_ms: &[u64], demands: &[i64], capacity: i64, n_workers: usize) -> Problem {
-        let graph = Arc::new(Graph::from_edges(durations_ms.len(), &[]).unwrap());
-        let durations_ns: Vec<u64> = durations_ms.iter().map(|ms| ms * MS).collect();
+    fn problem(in_ms: &[u64], demands: &[i64], capacity: i64, n_workers: usize) -> Problem {
+        let graph = Arc::new(Graph::from_edges(in_ms.len(), &[]).unwrap());
+        let durations_ns: Vec<u64> = in_ms.iter().map(|ms| ms * MS).collect();
         problem_of_workers(&graph, &durations_ns, n_workers, demands, &[capacity]).unwrap()
     }
 
