@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,21 @@ def test_strategies_of_ones_own_are_registered_and_used(monkeypatch: pytest.Monk
     with ms.SequentialExecutionEngine("careful") as engine:
         run = engine.run(squares, 4)
     assert (run.strategy, run.value, asked) == ("careful", [0, 1, 4, 9], [4])
+
+
+def test_installed_packages_offer_strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "careful_strategies.py").write_text(
+        "import makespan as ms\nclass Careful(ms.SequentialStrategy):\n    name = 'careful'\n"
+    )
+    about = tmp_path / "careful-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: careful\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[makespan.strategies]\ncareful = careful_strategies:Careful\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "careful" in ms.strategies.names()
+    assert "careful_strategies" not in sys.modules
+    with ms.SequentialExecutionEngine("careful") as engine:
+        assert engine.run(squares, 2).strategy == "careful"
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1025, 1.5, "4", True, 10**30])

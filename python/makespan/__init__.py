@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from makespan.planning.plan import Plan
     from makespan.planning.planner import plan
     from makespan.planning.workers import WorkerPlan, plan_on_workers
+    from makespan.run_analysis import RunAnalysis, RunChange
     from makespan.scheduling import (
         DeadEntry,
         DependencyGraph,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         QueueHealth,
         QueueStatistics,
     )
+    from makespan.workflow_plan import WorkflowPlan
 
 __all__ = [
     "BUILD_PROFILE",
@@ -114,6 +116,8 @@ __all__ = [
     "ResourceManager",
     "ResourceStats",
     "Rewriting",
+    "RunAnalysis",
+    "RunChange",
     "RunError",
     "RunFailedError",
     "RunResult",
@@ -135,6 +139,7 @@ __all__ = [
     "WorkflowError",
     "WorkflowFunction",
     "WorkflowOptimizer",
+    "WorkflowPlan",
     "__version__",
     "analyze",
     "default_engine",
@@ -172,6 +177,9 @@ _LOADED_LATE = {
     "plan": "makespan.planning.planner",
     "WorkerPlan": "makespan.planning.workers",
     "plan_on_workers": "makespan.planning.workers",
+    "RunAnalysis": "makespan.run_analysis",
+    "RunChange": "makespan.run_analysis",
+    "WorkflowPlan": "makespan.workflow_plan",
 }
 
 if not TYPE_CHECKING:  # A checker that sees it would believe in every name.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from makespan.engine import PreparedWorkflow
     from makespan.result import RunResult
+    from makespan.workflow_plan import WorkflowPlan
 
 __all__ = ["Workflow"]
 
@@ -310,6 +311,29 @@ class Workflow:
         from makespan.engine import default_engine
 
         return await default_engine().arun(self, *args, **kwargs)
+
+    def plan(self) -> WorkflowPlan:
+        """Tell what a run on the default engine would do, without running it.
+
+        Returns
+        -------
+        plan
+            What the passes do, and a plan under workers and resources as soon as durations are known.
+
+        Raises
+        ------
+        UnsatisfiableError
+            A step needs more of a resource than there is.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> ms.Workflow.sequence([abs]).plan()
+        <plan of sequence: 1 of 1 node runs, durations unknown>
+        """
+        from makespan.engine import default_engine
+
+        return default_engine().plan(self)
 
     def prepare(self, **values: object) -> PreparedWorkflow[Any]:
         """Lay the workflow out once, for many runs on the default engine.

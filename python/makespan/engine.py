@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from makespan.workflow_plan import WorkflowPlan
+
 __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
 
 P = ParamSpec("P")
@@ -294,6 +296,55 @@ class SequentialExecutionEngine:
         if isinstance(workflow, Workflow):
             return self._prepared(workflow, workflow._finished(values))
         raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
+
+    @overload
+    def plan(self, workflow: WorkflowFunction[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> WorkflowPlan: ...
+    @overload
+    def plan(self, workflow: Workflow, /) -> WorkflowPlan: ...
+    def plan(self, workflow: Any, /, *args: object, **kwargs: object) -> WorkflowPlan:
+        """Tell what a run would do: which calls are made, in which order, and how long that is expected to take.
+
+        Parameters
+        ----------
+        workflow
+            Traced, whose body is called with the arguments, or built.
+        *args, **kwargs
+            Arguments of a traced workflow.
+
+        Returns
+        -------
+        plan
+            What the passes do, and, as soon as some duration is known, a plan under workers and resources.
+
+        Raises
+        ------
+        UnsatisfiableError
+            A step needs more of a resource than the engine has.
+        ConfigurationError
+            ``workflow`` is something else.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> pause = ms.step(lambda x: x, name="pause", duration=0.5)
+        >>> wf = ms.Workflow("demo")
+        >>> for x in range(4):
+        ...     _ = wf.add(pause, x)
+        >>> with ms.SequentialExecutionEngine(workers=2) as engine:
+        ...     engine.plan(wf)
+        <plan of demo: 4 of 4 nodes run, 1 s expected, no order is shorter>
+        """
+        from makespan.workflow_plan import plan_of_workflow
+
+        if isinstance(workflow, WorkflowFunction):
+            program = workflow._traced(args, kwargs)
+        elif isinstance(workflow, Workflow):
+            program = workflow._finished()
+        else:
+            raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
+        options = self._strategy.options(n_nodes=program.n_nodes)
+        n_workers = 1 if options.executor == "serial" else self._workers
+        return plan_of_workflow(self._prepared(workflow, program), options.passes, n_workers)
 
     def _prepared(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
         if self._is_closed:

@@ -60,6 +60,7 @@ class Rewriting:
     """
 
     def __init__(self, program: _core.Program, passes: tuple[str, ...]) -> None:
+        self.workflow: str = program.name
         self.paths: list[str] = program.paths()
         self.passes: tuple[str, ...] = passes
         self._program = program
@@ -74,6 +75,11 @@ class Rewriting:
     def n_runs(self) -> int:
         """How many of them run."""
         return len(self.paths) - len(self.pruned) - len(self.merged)
+
+    @property
+    def running(self) -> list[str]:
+        """Paths of the nodes that run, in program order."""
+        return [self.paths[node] for node, other in enumerate(self._representatives) if node == other]
 
     @property
     def pruned(self) -> list[str]:
@@ -120,8 +126,8 @@ class Rewriting:
         """Paths of the longest chain of nodes that wait for each other, each counted as one."""
         import numpy as np
 
-        ran = [self.paths[node] for node, other in enumerate(self._representatives) if node == other]
-        return [ran[node] for node in self.graph.critical_path(np.ones(len(ran))).path.tolist()]
+        running = self.running
+        return [running[node] for node in self.graph.critical_path(np.ones(len(running))).path.tolist()]
 
     @cached_property
     def missing_promises(self) -> dict[str, int]:

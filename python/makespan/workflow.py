@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from makespan.engine import PreparedWorkflow
     from makespan.result import RunResult
+    from makespan.workflow_plan import WorkflowPlan
 
 __all__ = ["WorkflowFunction", "workflow"]
 
@@ -156,6 +157,38 @@ class WorkflowFunction(Generic[P, R]):
             return self.function(*args, **kwargs)
         finally:
             is_serial.reset(token)
+
+    def plan(self, *args: P.args, **kwargs: P.kwargs) -> WorkflowPlan:
+        """Tell what a run on the default engine would do, without running it.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The workflow's own; the body is called with them.
+
+        Returns
+        -------
+        plan
+            What the passes do, and a plan under workers and resources as soon as durations are known.
+
+        Raises
+        ------
+        UnsatisfiableError
+            A step needs more of a resource than there is.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> wait = ms.step(lambda x: x, name="wait", duration=2.0)
+        >>> @ms.workflow
+        ... def demo(n: int) -> list[int]:
+        ...     return [wait(x) for x in range(n)]
+        >>> demo.plan(1)
+        <plan of demo: 1 of 1 node runs, 2 s expected, no order is shorter>
+        """
+        from makespan.engine import default_engine
+
+        return default_engine().plan(self, *args, **kwargs)
 
     def prepare(self, **values: object) -> PreparedWorkflow[R]:
         """Trace the body once, for many runs on the default engine.

@@ -33,6 +33,7 @@ RANKS = {
     "strategies": 3,
     "result": 3,
     "run_analysis": 4,
+    "workflow_plan": 4,
     "engine": 4,
     "cli": 5,
     "services": 5,

@@ -269,6 +269,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Prepared.strategy": lambda: SAMPLE.prepared.strategy,
     "Prepared.workers": lambda: SAMPLE.prepared.workers,
     "Prepared.run": lambda: SAMPLE.prepared.run(x=5),
+    "Prepared.expectations": lambda: SAMPLE.prepared.expectations(),
     "Prepared.order": lambda: SAMPLE.prepared.order(),
     "Record.value": lambda: SAMPLE.record.value,
     "Record.program": lambda: SAMPLE.record.program,

@@ -11,10 +11,22 @@ from makespan.strategies.smart import SmartSequentialStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.metadata import EntryPoint
 
     from makespan.abc import Strategy
 
-__all__ = ["OptimizedSequentialStrategy", "SequentialStrategy", "SmartSequentialStrategy", "get", "names", "register"]
+__all__ = [
+    "ENTRY_POINTS",
+    "OptimizedSequentialStrategy",
+    "SequentialStrategy",
+    "SmartSequentialStrategy",
+    "get",
+    "names",
+    "register",
+]
+
+ENTRY_POINTS = "makespan.strategies"
+"""The group of entry points in which installed packages offer strategies, by name."""
 
 _FACTORIES: dict[str, Callable[[], Strategy]] = {
     "optimized": OptimizedSequentialStrategy,
@@ -46,7 +58,9 @@ def register(name: str, factory: Callable[[], Strategy]) -> None:
 
 
 def get(name: str) -> Strategy:
-    """Make the strategy of a name.
+    """Make the strategy of a name: one of ours, a registered one, or one that an installed package offers.
+
+    A package offers strategies as entry points of the group ``makespan.strategies``; they are loaded when asked for.
 
     Parameters
     ----------
@@ -69,13 +83,17 @@ def get(name: str) -> Strategy:
     >>> strategies.get("sequential")
     SequentialStrategy(stop_on_failure=True)
     """
-    if name not in _FACTORIES:
-        raise StrategyError(name, names())
-    return _FACTORIES[name]()
+    factory = _FACTORIES.get(name)
+    if factory is None:
+        offered = _offered().get(name)
+        if offered is None:
+            raise StrategyError(name, names())
+        factory = offered.load()
+    return factory()
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all strategies, in alphabetical order.
+    """Return the names of all strategies, those of installed packages too, in alphabetical order.
 
     Returns
     -------
@@ -88,4 +106,11 @@ def names() -> tuple[str, ...]:
     >>> {"optimized", "sequential"} <= set(strategies.names())
     True
     """
-    return tuple(sorted(_FACTORIES))
+    return tuple(sorted({*_FACTORIES, *_offered()}))
+
+
+def _offered() -> dict[str, EntryPoint]:
+    """Find what installed packages offer, without loading it; which takes milliseconds."""
+    from importlib.metadata import entry_points
+
+    return {offered.name: offered for offered in entry_points(group=ENTRY_POINTS)}

@@ -300,7 +300,7 @@ fn planned(
     n_workers: usize,
     needs: Option<&Needs>,
 ) -> BindResult<Option<(StaticOrder, Expected)>> {
-    let (demands, capacities) = needs.map_or_else(Default::default, |needs| needs.demands(optimized));
+    let (demands, capacities, _) = needs.map_or_else(Default::default, |needs| needs.demands(optimized));
     let Some(problem) = problem_of_workers(graph, durations_ns, n_workers, &demands, &capacities) else {
         return Ok(None);
     };

@@ -55,10 +55,10 @@ impl Needs {
         Ok(Self { resources: resources.clone_ref(py), shared, names, of_step })
     }
 
-    /// What the calls of a run occupy of amounts that are limited: one row per call, and how much there is of each.
+    /// What the calls of a run occupy of amounts that are limited, one row per call; how much there is of each; the pools.
     ///
     /// Tokens that come with time are left out: when they come is not the order's concern.
-    pub(crate) fn demands(&self, optimized: &Optimized) -> (Vec<i64>, Vec<i64>) {
+    pub(crate) fn demands(&self, optimized: &Optimized) -> (Vec<i64>, Vec<i64>, Vec<u32>) {
         let used: BTreeSet<u32> = self.of_step.iter().flatten().map(|need| need.pool).collect();
         let (pools, capacities): (Vec<u32>, Vec<i64>) = self.shared.desk.read(|grants, _| {
             let amounts = used.into_iter().filter(|pool| grants.rate(*pool).is_none());
@@ -72,7 +72,13 @@ impl Needs {
                 }
             }
         }
-        (demands, capacities)
+        (demands, capacities, pools)
+    }
+
+    /// The names of the resources that pools stand for.
+    pub(crate) fn names_of(&self, pools: &[u32]) -> Vec<String> {
+        let table = self.shared.table();
+        pools.iter().map(|pool| table.of_pool(*pool).0.to_owned()).collect()
     }
 
     /// Looks for what rings no bell; returns the time on the clock of the resources.

@@ -4,7 +4,9 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use makespan_core::optimize::Passes;
+use makespan_core::predict::UNKNOWN_NS;
 use makespan_core::sched::FailurePolicy;
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -91,6 +93,11 @@ impl PyPrepared {
         *self.laid.lock().unwrap_or_else(PoisonError::into_inner) =
             Laid { layout: Some(Arc::clone(&layout)), is_stale: false };
         Ok(layout)
+    }
+
+    fn optimized(&self, py: Python<'_>) -> &Arc<Optimized> {
+        self.optimized
+            .get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes, PyStep::is_pure)))
     }
 
     /// Puts the arguments of a run in the order of the parameters.
@@ -310,6 +317,10 @@ impl PyPrepared {
     }
 }
 
+/// See `PyPrepared::expectations`.
+type Expectations<'py> =
+    (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>, Vec<String>);
+
 /// A value, and results of `keep=True` steps by node id.
 type Harvest = (Py<PyAny>, Vec<(u32, Py<PyAny>)>);
 
@@ -437,6 +448,27 @@ impl PyPrepared {
     fn order(&self, py: Python<'_>) -> BindResult<Vec<u32>> {
         let layout = self.layout(py, self.needs(py)?.as_ref())?;
         Ok((0..layout.n_nodes() as u32).map(|position| layout.node_at(position)).collect())
+    }
+
+    /// What is known before a run of the calls that are made, in program order: expected durations in nanoseconds, -1
+    /// where nothing is known; what each occupies, one row after another; how much there is of it; the names of it.
+    fn expectations<'py>(&self, py: Python<'py>) -> BindResult<Expectations<'py>> {
+        let optimized = self.optimized(py);
+        let of_node = history::lock(&self.history).expected_ns(py, &self.program);
+        let expected_ns: Vec<i64> = (0..optimized.n_nodes() as u32)
+            .map(|call| match of_node[optimized.node_of(call) as usize] {
+                UNKNOWN_NS => -1,
+                ns => i64::try_from(ns).unwrap_or(i64::MAX),
+            })
+            .collect();
+        let (demands, capacities, names) = match self.needs(py)? {
+            Some(needs) => {
+                let (demands, capacities, pools) = needs.demands(optimized);
+                (demands, capacities, needs.names_of(&pools))
+            }
+            None => Default::default(),
+        };
+        Ok((expected_ns.into_pyarray(py), demands.into_pyarray(py), capacities.into_pyarray(py), names))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
