@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from makespan.planning.options import PlanOptions
     from makespan.planning.plan import Plan
     from makespan.planning.planner import plan
+    from makespan.planning.uncertain import DurationQuantiles, MissProbability, SimulatedMakespan
     from makespan.planning.workers import WorkerPlan, plan_on_workers
     from makespan.run_analysis import RunAnalysis, RunChange
     from makespan.scheduling import (
@@ -87,6 +88,7 @@ __all__ = [
     "DeadlineError",
     "DependencyGraph",
     "DuplicateKeyError",
+    "DurationQuantiles",
     "EmptyQueueError",
     "ExecutionException",
     "ExecutionOptimizer",
@@ -96,6 +98,7 @@ __all__ = [
     "ForeignHandleError",
     "Grant",
     "InternalError",
+    "MissProbability",
     "MissingDependencyError",
     "NodeColumns",
     "NotComputedYet",
@@ -124,6 +127,7 @@ __all__ = [
     "SchedulerError",
     "SequentialExecutionEngine",
     "SequentialStrategy",
+    "SimulatedMakespan",
     "SmartSequentialStrategy",
     "Step",
     "StepFailedError",
@@ -175,6 +179,9 @@ _LOADED_LATE = {
     "Plan": "makespan.planning.plan",
     "PlanComparison": "makespan.planning.comparison",
     "plan": "makespan.planning.planner",
+    "DurationQuantiles": "makespan.planning.uncertain",
+    "MissProbability": "makespan.planning.uncertain",
+    "SimulatedMakespan": "makespan.planning.uncertain",
     "WorkerPlan": "makespan.planning.workers",
     "plan_on_workers": "makespan.planning.workers",
     "RunAnalysis": "makespan.run_analysis",

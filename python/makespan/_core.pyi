@@ -48,6 +48,7 @@ __all__ = [
     "plan",
     "plan_constrained",
     "plan_on_workers",
+    "simulate_runs",
     "usable_cores",
 ]
 
@@ -150,6 +151,16 @@ def first_violation(
     demands: NDArray[np.int64],
     capacities: NDArray[np.int64],
 ) -> tuple[str, int, int] | None: ...
+def simulate_runs(
+    graph: Graph,
+    demands: NDArray[np.int64],
+    capacities: NDArray[np.int64],
+    priorities: NDArray[np.uint64],
+    deviates: list[float],
+    quantiles_ns: NDArray[np.uint64],
+    n_samples: int,
+    seed: int,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]: ...
 def plan_on_workers(
     graph: Graph,
     durations_ns: NDArray[np.uint64],

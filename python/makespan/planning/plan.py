@@ -17,6 +17,7 @@ from makespan.planning.gantt import text_gantt
 from makespan.planning.kept import check_terms
 from makespan.planning.stored import fields_of, text_of
 from makespan.planning.svg import svg_gantt
+from makespan.planning.uncertain import simulated
 from makespan.scheduling.arguments import times_ns_of
 from makespan.scheduling.usage import usage_over_time
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from makespan.planning.options import Objective, PlanOptions
+    from makespan.planning.uncertain import DurationQuantiles, SimulatedMakespan
     from makespan.scheduling.graph import DependencyGraph
 
     _Times: TypeAlias = NDArray[np.uint64]
@@ -303,6 +305,45 @@ class Plan:
             shift=shift,
             order_agreement=order_agreement(self.start, other.start),
         )
+
+    def simulate(self, durations: DurationQuantiles, *, n_samples: int = 1_000, seed: int = 0) -> SimulatedMakespan:
+        """Simulate runs that go by this plan while durations are drawn.
+
+        The plan is taken as an order: whenever something ends, the ready nodes that fit are started, those that the
+        plan starts first before the others.
+
+        Parameters
+        ----------
+        durations
+            Quantiles of all nodes.
+        n_samples
+            How many runs are simulated.
+        seed
+            Of the draws; a whole number that is not negative.
+
+        Returns
+        -------
+        simulated
+            Makespans with mean, quantiles and the probability to miss a deadline; how often each node was critical.
+
+        Raises
+        ------
+        ValidationError
+            An argument cannot be meant, or the plan was made under options that such runs do not keep.
+
+        Notes
+        -----
+        Deterministic; Ctrl-C is raised. A sample takes about as long as a list schedule: 0.1 ms for 1,000 nodes.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> found = ms.plan(ms.DependencyGraph.from_edges(3, [], []), [1, 1, 2], [[1]] * 3, [2])
+        >>> runs = found.simulate(ms.DurationQuantiles.spread([1, 1, 2], 2.0))
+        >>> found.makespan < runs.mean < runs.quantile(0.9)
+        True
+        """
+        return simulated(self, durations, n_samples, seed)
 
     def to_gantt(
         self,

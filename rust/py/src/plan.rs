@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use makespan_core::plan::{
-    PlanError, Planned, Problem, Violation, critical_chain as core_critical_chain, default_schedules,
-    plan as core_plan,
+    DurationQuantiles, PlanError, Planned, Problem, Violation, critical_chain as core_critical_chain,
+    default_schedules, plan as core_plan, simulate_runs as core_simulate_runs,
 };
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use crate::clock::clock;
 use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
-use crate::plan_team::{Limits, best_of};
+use crate::plan_team::{Limits, SIGNAL_PERIOD, best_of};
 
 type PyIds<'py> = Bound<'py, PyArray1<i64>>;
 
@@ -87,6 +87,47 @@ pub(crate) fn critical_chain<'py>(
         resource.map_or(-1, |idx| i64::try_from(idx).expect("a row of memory has fewer entries"))
     });
     Ok((nodes.into_pyarray(py), resources.collect::<Vec<_>>().into_pyarray(py)))
+}
+
+/// Simulate runs of a plan whose durations are drawn; makespans in nanoseconds, and how often each node was critical.
+///
+/// Ctrl-C is raised.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
+#[expect(clippy::too_many_arguments, reason = "one crossing carries the whole problem")]
+pub(crate) fn simulate_runs<'py>(
+    py: Python<'py>,
+    graph: &PyGraph,
+    demands: PyReadonlyArray2<'_, i64>,
+    capacities: PyReadonlyArray1<'_, i64>,
+    priorities: PyReadonlyArray1<'_, u64>,
+    deviates: Vec<f64>,
+    quantiles_ns: PyReadonlyArray2<'_, u64>,
+    n_samples: usize,
+    seed: u64,
+) -> BindResult<(Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>)> {
+    let (graph, capacities, priorities) = (graph.shared(), copied(&capacities), copied(&priorities));
+    let demands = demands.as_array().iter().copied().collect();
+    let quantiles_ns: Vec<u64> = quantiles_ns.as_array().iter().copied().collect();
+    let mut interruption = None;
+    let runs = detached(py, || {
+        let certain_ns = vec![1; graph.n_nodes()];
+        let problem = Problem::new(graph, certain_ns, demands, capacities)?;
+        let quantiles = DurationQuantiles::new(deviates, &quantiles_ns);
+        let mut looked = clock().raw();
+        Ok::<_, PlanError>(core_simulate_runs(&problem, &priorities, &quantiles, n_samples, seed, || {
+            let now = clock().raw();
+            if clock().delta(looked, now) > SIGNAL_PERIOD {
+                looked = now;
+                interruption = Python::attach(|py| py.check_signals().err());
+            }
+            interruption.is_none()
+        }))
+    })?;
+    match interruption {
+        Some(error) => Err(error.into()),
+        None => Ok((runs.makespans_ns.into_pyarray(py), runs.n_critical.into_pyarray(py))),
+    }
 }
 
 /// Return what is wrong with a schedule first: ("precedence", before, after), ("capacity", resource, nanoseconds), or None.

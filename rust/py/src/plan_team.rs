@@ -11,7 +11,7 @@ use pyo3::Python;
 use crate::clock::clock;
 
 /// How often a search looks for signals.
-const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
+pub(crate) const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
 
 /// How long is planned, and by how many threads.
 pub(crate) struct Limits {

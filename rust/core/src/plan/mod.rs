@@ -8,6 +8,7 @@
 //! - [`lower_bound`]: what no schedule can undercut
 //! - [`constrained`]: releases, deadlines, due dates, fixed starts, modes, capacities that change, other objectives
 //! - [`critical_chain()`]: what makes a schedule as long as it is
+//! - [`simulate_runs`]: what becomes of a plan when durations are not known exactly ([`DurationQuantiles`])
 //! - [`plan_on_workers`]: workers of different speed, and results that take time to travel ([`WorkerProblem`])
 //!
 //! The search works on a compact form of the problem (`compact`): `profile` keeps what is free over time, `generate` makes a
@@ -34,6 +35,7 @@ mod rules;
 mod run_order;
 mod search;
 pub mod static_order;
+mod uncertain;
 mod workers;
 
 pub use self::bound::lower_bound;
@@ -44,6 +46,7 @@ pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules
 pub use self::problem::{Problem, Violation};
 pub use self::run_order::{RunOrder, problem_of_workers, run_order};
 pub use self::static_order::{StaticOrder, static_order};
+pub use self::uncertain::{DurationQuantiles, SimulatedRuns, simulate_runs};
 pub use self::workers::{
     WorkerDurations, WorkerMethod, WorkerPlanned, WorkerProblem, WorkerSchedule, WorkerViolation,
     default_worker_schedules, plan_on_workers,

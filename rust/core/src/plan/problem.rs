@@ -124,6 +124,11 @@ impl Problem {
         &self.durations_ns
     }
 
+    /// The durations, to be drawn anew; their sum must stay within [`TOTAL_NS_MAX`].
+    pub(super) fn durations_ns_mut(&mut self) -> &mut [u64] {
+        &mut self.durations_ns
+    }
+
     /// How much there is of each resource.
     #[must_use]
     pub fn capacities(&self) -> &[i64] {

@@ -30,6 +30,18 @@ impl Random {
         (((self.bits() >> 32) * n as u64) >> 32) as usize
     }
 
+    /// A number from 0 to 1, both left out, in steps of 2⁻⁵².
+    #[expect(clippy::cast_precision_loss, reason = "52 bits fit")]
+    fn unit(&mut self) -> f64 {
+        ((self.bits() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+    }
+
+    /// A standard normal deviate (Box and Muller 1958, one of the two).
+    pub(super) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * self.unit().ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
     /// True once in `n` times.
     #[inline]
     pub(super) fn once_in(&mut self, n: usize) -> bool {
@@ -47,6 +59,18 @@ mod tests {
         let mut random = Random::new(0);
         assert_eq!(random.bits(), 0xE220_A839_7B1D_CDAF);
         assert_eq!(random.bits(), 0x6E78_9E6A_A1B9_65F4);
+    }
+
+    #[test]
+    fn test_normal_deviates_have_mean_0_and_variance_1() {
+        let mut random = Random::new(3);
+        let n = 100_000;
+        let drawn: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+        let mean = drawn.iter().sum::<f64>() / f64::from(n);
+        let variance = drawn.iter().map(|deviate| deviate * deviate).sum::<f64>() / f64::from(n);
+        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        let n_within_1 = drawn.iter().filter(|deviate| deviate.abs() < 1.0).count();
+        assert!((67_800..68_800).contains(&n_within_1), "{n_within_1}");
     }
 
     #[test]
