@@ -20,6 +20,9 @@ type PyIds<'py> = Bound<'py, PyArray1<i64>>;
 /// Starts, makespan, lower bound, in nanoseconds; method; number of schedules; whether time or Ctrl-C ended the search.
 type PyPlanned<'py> = (Bound<'py, PyArray1<u64>>, u64, u64, &'static str, u64, bool);
 
+/// Makespans in nanoseconds, by sample; in how many samples each node was critical.
+type PyRuns<'py> = (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>);
+
 /// Plan a graph under limited resources. Ctrl-C ends the search, and the best schedule so far is returned.
 #[pyfunction]
 #[pyo3(signature = (graph, durations_ns, demands, capacities, time_limit_ns, max_schedules, seed, workers))]
@@ -105,7 +108,7 @@ pub(crate) fn simulate_runs<'py>(
     quantiles_ns: PyReadonlyArray2<'_, u64>,
     n_samples: usize,
     seed: u64,
-) -> BindResult<(Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u32>>)> {
+) -> BindResult<PyRuns<'py>> {
     let (graph, capacities, priorities) = (graph.shared(), copied(&capacities), copied(&priorities));
     let demands = demands.as_array().iter().copied().collect();
     let quantiles_ns: Vec<u64> = quantiles_ns.as_array().iter().copied().collect();
