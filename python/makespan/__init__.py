@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from makespan.planning.analysis import Analysis, WhatIf, analyze
     from makespan.planning.chain import CriticalChain
     from makespan.planning.comparison import PlanComparison
+    from makespan.planning.memory import MemoryPlan, peak_memory, plan_memory
     from makespan.planning.optimizer import ExecutionOptimizer
     from makespan.planning.options import PlanOptions
     from makespan.planning.plan import Plan
@@ -98,6 +99,7 @@ __all__ = [
     "ForeignHandleError",
     "Grant",
     "InternalError",
+    "MemoryPlan",
     "MissProbability",
     "MissingDependencyError",
     "NodeColumns",
@@ -150,7 +152,9 @@ __all__ = [
     "each",
     "effect",
     "get",
+    "peak_memory",
     "plan",
+    "plan_memory",
     "plan_on_workers",
     "step",
     "strategies",
@@ -179,6 +183,9 @@ _LOADED_LATE = {
     "Plan": "makespan.planning.plan",
     "PlanComparison": "makespan.planning.comparison",
     "plan": "makespan.planning.planner",
+    "MemoryPlan": "makespan.planning.memory",
+    "peak_memory": "makespan.planning.memory",
+    "plan_memory": "makespan.planning.memory",
     "DurationQuantiles": "makespan.planning.uncertain",
     "MissProbability": "makespan.planning.uncertain",
     "SimulatedMakespan": "makespan.planning.uncertain",

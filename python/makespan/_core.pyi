@@ -45,8 +45,10 @@ __all__ = [
     "inline",
     "is_tracing",
     "limit",
+    "peak_bytes",
     "plan",
     "plan_constrained",
+    "plan_memory",
     "plan_on_workers",
     "simulate_runs",
     "usable_cores",
@@ -151,6 +153,23 @@ def first_violation(
     demands: NDArray[np.int64],
     capacities: NDArray[np.int64],
 ) -> tuple[str, int, int] | None: ...
+def plan_memory(
+    graph: Graph,
+    sizes: NDArray[np.uint64],
+    kept: NDArray[np.bool_],
+    durations_ns: NDArray[np.uint64],
+    n_workers: int,
+    price_milli: int,
+    max_tries: int | None,
+    seed: int,
+) -> tuple[NDArray[np.int64], int, int, int, NDArray[np.uint64], int, int, int, int]: ...
+def peak_bytes(
+    graph: Graph,
+    sizes: NDArray[np.uint64],
+    kept: NDArray[np.bool_],
+    starts_ns: NDArray[np.uint64],
+    durations_ns: NDArray[np.uint64],
+) -> int: ...
 def simulate_runs(
     graph: Graph,
     demands: NDArray[np.int64],

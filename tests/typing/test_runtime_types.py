@@ -228,6 +228,12 @@ CALLS: dict[str, Callable[[], object]] = {
     "limit": lambda: _core.limit("net", 0),
     "is_tracing": _core.is_tracing,
     "critical_chain": lambda: _core.critical_chain(*CHAIN),
+    "plan_memory": lambda: _core.plan_memory(
+        GRAPH, np.ones(3, np.uint64), np.zeros(3, np.bool_), np.ones(3, np.uint64), 2, 1_000, None, 0
+    ),
+    "peak_bytes": lambda: _core.peak_bytes(
+        GRAPH, np.ones(3, np.uint64), np.zeros(3, np.bool_), np.zeros(3, np.uint64), np.ones(3, np.uint64)
+    ),
     "simulate_runs": lambda: _core.simulate_runs(
         CHAIN[0], *CHAIN[3:], np.ones(CHAIN[1].size, np.uint64), [0.0], CHAIN[2].reshape(-1, 1), 2, 0
     ),

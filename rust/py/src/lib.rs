@@ -32,6 +32,7 @@ mod needs;
 mod optimized;
 mod plan;
 mod plan_constrained;
+mod plan_memory;
 mod plan_team;
 mod pool_table;
 mod prepared;
@@ -82,6 +83,8 @@ mod _core {
     use crate::plan::{critical_chain, first_violation, plan, simulate_runs};
     #[pymodule_export]
     use crate::plan_constrained::plan_constrained;
+    #[pymodule_export]
+    use crate::plan_memory::{peak_bytes, plan_memory};
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]

@@ -8,6 +8,7 @@
 //! - [`lower_bound`]: what no schedule can undercut
 //! - [`constrained`]: releases, deadlines, due dates, fixed starts, modes, capacities that change, other objectives
 //! - [`critical_chain()`]: what makes a schedule as long as it is
+//! - [`low_memory_order`], [`low_memory_schedule`]: orders and starts that keep few bytes alive
 //! - [`simulate_runs`]: what becomes of a plan when durations are not known exactly ([`DurationQuantiles`])
 //! - [`plan_on_workers`]: workers of different speed, and results that take time to travel ([`WorkerProblem`])
 //!
@@ -26,6 +27,7 @@ mod error;
 mod generate;
 mod list;
 mod lists;
+mod memory;
 mod planner;
 mod population;
 mod problem;
@@ -42,6 +44,9 @@ pub use self::bound::lower_bound;
 pub use self::chain::{CriticalChain, critical_chain};
 pub use self::error::{PlanError, TOTAL_NS_MAX};
 pub use self::list::list_schedule;
+pub use self::memory::{
+    MemoryOrder, MemorySchedule, Sizes, default_memory_tries, low_memory_order, low_memory_schedule,
+};
 pub use self::planner::{Method, N_NODES_SEARCHED_MAX, Planned, default_schedules, plan};
 pub use self::problem::{Problem, Violation};
 pub use self::run_order::{RunOrder, problem_of_workers, run_order};
