@@ -307,6 +307,7 @@ class SequentialExecutionEngine:
             n_workers=self._workers,
             stops_on_failure=options.stop_on_failure,
             passes=options.passes,
+            batching=options.batching,
             history=history,
             team=self._helpers.team,
             resources=self.resources if program.has_needs else None,

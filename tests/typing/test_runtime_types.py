@@ -87,6 +87,8 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         is_kept=True,
         is_pure=False,
         needs=[("net", 1_000)] if needs_net else [],
+        batch=None,
+        max_batch=None,
     )
 
 
@@ -105,6 +107,7 @@ class Sample:
             is_shared=True,
             stops_on_failure=True,
             passes=["prune"],
+            batching=Batching(),
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
             resources=new_resources(),
@@ -279,6 +282,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "Record.makespan_ns": lambda: SAMPLE.record.makespan_ns(),
     "Record.critical_path": lambda: SAMPLE.record.critical_path(),
     "Record.representative": lambda: SAMPLE.record.representative(0),
+    "Record.n_calls": lambda: SAMPLE.record.n_calls(),
+    "Record.batch_of": lambda: SAMPLE.record.batch_of(0),
     "Record.slowest": lambda: SAMPLE.record.slowest(1),
     "Record.kept": lambda: SAMPLE.record.kept(),
     "History.__new__": _core.History,

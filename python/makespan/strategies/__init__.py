@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makespan.exceptions import StrategyError
+from makespan.strategies.batch import BatchSequentialStrategy
 from makespan.strategies.optimized import OptimizedSequentialStrategy
 from makespan.strategies.sequential import SequentialStrategy
 
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
     from makespan.abc import Strategy
 
-__all__ = ["OptimizedSequentialStrategy", "SequentialStrategy", "get", "names", "register"]
+__all__ = ["BatchSequentialStrategy", "OptimizedSequentialStrategy", "SequentialStrategy", "get", "names", "register"]
 
 _FACTORIES: dict[str, Callable[[], Strategy]] = {
+    "batch": BatchSequentialStrategy,
     "optimized": OptimizedSequentialStrategy,
     "sequential": SequentialStrategy,
 }
@@ -78,12 +80,12 @@ def names() -> tuple[str, ...]:
     Returns
     -------
     names
-        At least ``optimized`` and ``sequential``.
+        At least ``batch``, ``optimized`` and ``sequential``.
 
     Examples
     --------
     >>> from makespan import strategies
-    >>> {"optimized", "sequential"} <= set(strategies.names())
+    >>> {"batch", "optimized", "sequential"} <= set(strategies.names())
     True
     """
     return tuple(sorted(_FACTORIES))
