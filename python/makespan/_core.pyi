@@ -18,6 +18,8 @@ from typing import (
 
 import numpy as np
 from numpy.typing import NDArray
+
+from makespan.abc import Batching
 from typing_extensions import disjoint_base
 
 __all__ = [

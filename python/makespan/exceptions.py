@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AcquireTimeoutError",
     "ArgumentMismatchError",
+    "BatchResultError",
     "ClosedEngineError",
     "ClosedQueueError",
     "ClosedResourcesError",

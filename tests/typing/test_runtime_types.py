@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from conformance import conforms
 from makespan import NotComputedYet, _core
+from makespan.abc import Batching
 from makespan.planning.options import PlanOptions
 from makespan.planning.terms import terms_of
 from repository import PACKAGE
