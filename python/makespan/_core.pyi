@@ -18,9 +18,9 @@ from typing import (
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from makespan.abc import Batching
-from typing_extensions import disjoint_base
 
 __all__ = [
     "BUILD_PROFILE",

@@ -17,8 +17,8 @@ class Batching(NamedTuple):
     min_batch
         Fewer calls than this are made one by one.
     max_wait
-        For how many seconds calls that could start may wait for others of their step, while something runs that may make
-        more of them ready. 0: a worker that has nothing else to do takes what there is.
+        For how many seconds calls that could start may wait for others of their step, while something runs that may
+        make more of them ready. 0: a worker that has nothing else to do takes what there is.
 
     Examples
     --------

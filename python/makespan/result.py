@@ -57,8 +57,8 @@ class NodeColumns:
     worker
         int16, shape ``(n_nodes,)``: 0 is the thread that called ``run``; -1 where a node never ran.
     batch
-        int32, shape ``(n_nodes,)``: the number of the batch that a node was called in; -1 where it was called alone, or not
-        at all. The nodes of a batch have equal parts of the time that its call took, in program order.
+        int32, shape ``(n_nodes,)``: the number of the batch that a node was called in; -1 where it was called alone, or
+        not at all. The nodes of a batch have equal parts of the time that its call took, in program order.
 
     Examples
     --------

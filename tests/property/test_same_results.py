@@ -208,7 +208,8 @@ def test_generated_workflows_make_batches(engines: list[ms.SequentialExecutionEn
         hazards.add(is_writing and max(world.batch_sizes, default=0) > 1)
 
     look()
-    assert {2, 3} <= sizes and max(sizes) > 3
+    assert {2, 3} <= sizes
+    assert max(sizes) > 3
     assert hazards == {False, True}
 
 

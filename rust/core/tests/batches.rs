@@ -241,7 +241,10 @@ impl<'a> Books<'a> {
             Event::Declined { node } => {
                 self.granted.remove(&node);
             }
-            Event::Requested { .. } | Event::Finished { .. } | Event::Failed { .. } | Event::CancelRequested => {}
+            Event::Requested { .. }
+            | Event::Finished { .. }
+            | Event::Failed { .. }
+            | Event::CancelRequested => {}
         }
         self.advance(event);
         self.note_ready();
@@ -273,9 +276,8 @@ impl<'a> Books<'a> {
         while !self.scheduler.is_settled() {
             let moved = self.request();
             let event = self.in_state(NodeState::Delayed).first().map(|&node| Event::Granted { node });
-            let event = event.or_else(|| {
-                self.in_state(NodeState::Running).first().map(|&node| Event::Finished { node })
-            });
+            let event = event
+                .or_else(|| self.in_state(NodeState::Running).first().map(|&node| Event::Finished { node }));
             assert!(moved || event.is_some(), "something moves as long as the run is not settled");
             if let Some(event) = event {
                 self.tell(event);
@@ -313,7 +315,13 @@ proptest! {
 }
 
 /// The sizes of the calls that one worker makes of a run in which all goes well.
-fn sizes(n_nodes: usize, edges: &[(u32, u32)], hazards: &[(u32, u32)], class_of_node: &[u32], n_max: u32) -> Vec<usize> {
+fn sizes(
+    n_nodes: usize,
+    edges: &[(u32, u32)],
+    hazards: &[(u32, u32)],
+    class_of_node: &[u32],
+    n_max: u32,
+) -> Vec<usize> {
     let id = |&(before, after): &(u32, u32)| (NodeId::new(before), NodeId::new(after));
     let all: Vec<_> = edges.iter().chain(hazards).map(id).collect();
     let graph = Graph::from_edges(n_nodes, &all).expect("the example is acyclic");
@@ -362,7 +370,8 @@ fn test_n_plus_one_on_two_levels_is_three_calls() {
     // One list, four look-ups of it, two more of each of these.
     let mut edges: Vec<_> = (1..5).map(|id| (0, id)).collect();
     edges.extend((5..13).map(|id| ((id - 5) / 2 + 1, id)));
-    let classes: Vec<_> = (0..13).map(|id| [ALONE, 0, 1][usize::from(id > 0) + usize::from(id > 4)]).collect();
+    let classes: Vec<_> =
+        (0..13).map(|id| [ALONE, 0, 1][usize::from(id > 0) + usize::from(id > 4)]).collect();
     assert_eq!(sizes(13, &edges, &[], &classes, 64), [1, 4, 8]);
     // Look-ups of one step on both levels: of the two levels no call is made, as one takes what the other gives.
     let classes: Vec<_> = (0..13).map(|id| if id == 0 { ALONE } else { 0 }).collect();

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 use rustc_hash::FxHashMap;
 
+use crate::board::{NodeEnd, Report};
 use crate::call::{self, Caller};
 use crate::clock::clock;
 use crate::columns::Span;
@@ -17,7 +18,6 @@ use crate::error::{self, BindError};
 use crate::layout::Layout;
 use crate::recording::flag;
 use crate::run::node_end;
-use crate::board::{NodeEnd, Report};
 use crate::step::PyStep;
 
 /// How a strategy batches: `makespan.abc.Batching`.
@@ -83,7 +83,11 @@ impl Batching {
         }
         let class = |form: u32| if form == Candidates::NONE { form } else { class_of_form[form as usize] };
         let class_of_node = form_of_node.into_iter().map(class).collect();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a conversion to u64 saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a conversion to u64 saturates"
+        )]
         let wait_ns_max = (self.max_wait * 1e9) as u64;
         Some(Arc::new(Candidates { class_of_node, n_max_of_class, n_min: self.min_batch, wait_ns_max }))
     }
@@ -104,7 +108,8 @@ fn signature(py: Python<'_>, layout: &Layout, position: u32) -> (u32, Vec<String
     } else {
         (args.len(), None)
     };
-    let names = keywords.into_iter().flat_map(|names| names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+    let names =
+        keywords.into_iter().flat_map(|names| names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
     (n_args as u32, names.collect())
 }
 
@@ -151,8 +156,11 @@ pub(crate) unsafe fn run_together(
     };
     // The nodes have equal shares of the time that the call took.
     let n_nodes = positions.len() as u64;
-    let at = |n: u64| start + (u128::from(finish.saturating_sub(start)) * u128::from(n) / u128::from(n_nodes)) as u64;
-    let spans = (0..).zip(positions).map(|(n, position)| Span { position, worker, start: at(n), finish: at(n + 1) });
+    let at = |n: u64| {
+        start + (u128::from(finish.saturating_sub(start)) * u128::from(n) / u128::from(n_nodes)) as u64
+    };
+    let spans =
+        (0..).zip(positions).map(|(n, position)| Span { position, worker, start: at(n), finish: at(n + 1) });
     Report::of_call(spans.zip(ends).collect())
 }
 
@@ -247,6 +255,8 @@ fn listed<'py>(result: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
 fn found(result: &Bound<'_, PyAny>) -> String {
     match listed(result) {
         Some(results) => format!("{} results", results.len()),
-        None => result.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string()),
+        None => {
+            result.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string())
+        }
     }
 }

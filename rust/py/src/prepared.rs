@@ -252,7 +252,8 @@ impl PyPrepared {
             let n_ran: usize = stretches.iter().map(|stretch| stretch.finishes.len()).sum();
             cell.end(n_ran as u32);
         }
-        let columns = Columns { started, ended, solo: stretches, spans: Vec::new(), batches: Vec::new(), outcomes };
+        let columns =
+            Columns { started, ended, solo: stretches, spans: Vec::new(), batches: Vec::new(), outcomes };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }
 

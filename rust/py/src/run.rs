@@ -11,8 +11,8 @@ use makespan_core::sched::grants::Ticket;
 use makespan_core::sched::{FailurePolicy, wake};
 use pyo3::prelude::*;
 
-use crate::baton::{Baton, Phase};
 use crate::batch::run_together;
+use crate::baton::{Baton, Phase};
 use crate::board::{Asking, Board, CallerState, Failure, NodeEnd, Report};
 use crate::call::{Caller, Table};
 use crate::clock::clock;

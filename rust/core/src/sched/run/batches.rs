@@ -252,10 +252,8 @@ impl RunScheduler {
         let Some(mut batches) = self.batches.take() else {
             return false;
         };
-        let has_grant =
-            |node: NodeId| self.grants.as_ref().is_some_and(|(_, granted)| granted[node.index()]);
-        let class =
-            batches.next_class(self.now_ns, has_grant, !self.ready.is_empty(), self.n_running > 0);
+        let has_grant = |node: NodeId| self.grants.as_ref().is_some_and(|(_, granted)| granted[node.index()]);
+        let class = batches.next_class(self.now_ns, has_grant, !self.ready.is_empty(), self.n_running > 0);
         if let Some(class) = class {
             self.start_call(&mut batches, class, actions);
         }

@@ -32,8 +32,8 @@ mod validate;
 
 use std::sync::Arc;
 
-use self::batches::{Batches, insert_ready};
 pub use self::batches::Candidates;
+use self::batches::{Batches, insert_ready};
 pub use self::event::{Action, Event, FailurePolicy, SchedulerError, SchedulerOptions};
 use super::ready_set::ReadySet;
 use super::state::{NodeState, Stimulus};

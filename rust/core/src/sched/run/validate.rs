@@ -68,7 +68,8 @@ impl RunScheduler {
                 NodeState::Ready => assert_eq!(n_unmet, 0, "node {node} waits for nothing when it is ready"),
                 NodeState::Running | NodeState::Finished | NodeState::Failed => {
                     for before in self.waits_for(node) {
-                        let is_of_class = |(batches, class): (&Batches, _)| batches.class_of(before) == Some(class);
+                        let is_of_class =
+                            |(batches, class): (&Batches, _)| batches.class_of(before) == Some(class);
                         let is_started = matches!(self.state(before), NodeState::Running | NodeState::Failed);
                         assert!(
                             class.is_some_and(is_of_class) && is_started,
