@@ -265,7 +265,7 @@ impl<'a> Books<'a> {
                 ready.retain(|node| self.granted.contains(node));
                 picked(ready).map(|node| Event::Declined { node })
             }
-            _ => (pick % 8 == 0).then_some(Event::CancelRequested),
+            _ => pick.is_multiple_of(8).then_some(Event::CancelRequested),
         };
         if let Some(event) = event {
             self.tell(event);

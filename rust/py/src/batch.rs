@@ -207,7 +207,7 @@ unsafe fn called_together(
         }
         keywords = names;
     }
-    let result = call_form(py, step, columns, keywords).map_err(Failure::Raised)?;
+    let result = call_form(py, step, columns, keywords.as_ref()).map_err(Failure::Raised)?;
     let results = listed(&result).filter(|results| results.len() == positions.len()).ok_or_else(|| {
         let (step, expected) = (step.name().to_owned(), positions.len());
         let found = found(&result);
@@ -224,16 +224,16 @@ fn call_form<'py>(
     py: Python<'py>,
     step: &PyStep,
     mut columns: Vec<Vec<Bound<'py, PyAny>>>,
-    keywords: Option<Bound<'py, PyTuple>>,
+    keywords: Option<&Bound<'py, PyTuple>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let Some(batch) = step.batch() else {
         unreachable!("only nodes whose step has a batch form are started together");
     };
-    let n_positional = columns.len() - keywords.as_ref().map_or(0, |names| names.len());
+    let n_positional = columns.len() - keywords.map_or(0, PyTupleMethods::len);
     let named = columns.split_off(n_positional);
     let lists = columns.into_iter().map(|column| PyList::new(py, column)).collect::<PyResult<Vec<_>>>()?;
     let kwargs = PyDict::new(py);
-    for (name, column) in keywords.iter().flat_map(|names| names.iter()).zip(named) {
+    for (name, column) in keywords.into_iter().flat_map(PyTupleMethods::iter).zip(named) {
         kwargs.set_item(name, PyList::new(py, column)?)?;
     }
     call::call(batch.bind(py), &PyTuple::new(py, lists)?, Some(&kwargs))

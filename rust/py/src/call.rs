@@ -82,6 +82,9 @@ impl Drop for EndsHere {
     }
 }
 
+/// The arguments of a node, positional ones first, and the names of the last ones.
+pub(crate) type Gathered<'py> = (Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyTuple>>);
+
 /// How many arguments are gathered without the heap.
 const N_INLINE: usize = 12;
 
@@ -238,10 +241,7 @@ impl<'a, 'py> Caller<'a, 'py> {
     /// # Safety
     /// As `call`.
     #[expect(unsafe_code, reason = "slots are shared by protocol")]
-    pub(crate) unsafe fn gathered(
-        &self,
-        position: usize,
-    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyTuple>>)> {
+    pub(crate) unsafe fn gathered(&self, position: usize) -> PyResult<Gathered<'py>> {
         let flags = self.layout.nodes[position].flags;
         if flags & flag::NESTED != 0 {
             let nesting = &self.layout.program.nestings[(flags >> flag::N_BITS) as usize];
