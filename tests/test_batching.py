@@ -212,9 +212,13 @@ def test_requests_to_a_service_become_a_few(service: tuple[str, list[str]], work
         found: int = asked(f"{address}/price/{id_}")
         return found
 
+    @ms.step
+    def added(found: list[int]) -> int:
+        return sum(found)
+
     @ms.workflow
     def total(n: int) -> int:
-        return ms.step(sum)([price(id_) for id_ in range(n)])
+        return added([price(id_) for id_ in range(n)])
 
     expected = total.serial(40)
     assert len(requests) == 40
@@ -334,7 +338,11 @@ def test_each_call_is_made_once_and_reported_as_it_was(
 
 
 def test_times_of_a_batch_are_equal_parts_of_its_call() -> None:
-    step = ms.step(lambda x: x, name="step", batch=lambda xs: time.sleep(0.01) or xs)
+    def many(xs: list[int]) -> list[int]:
+        time.sleep(0.01)
+        return xs
+
+    step = ms.step(lambda x: x, name="step", batch=many)
     with engine_of() as engine:
         run = engine.run(ms.workflow(lambda: [step(x) for x in range(5)], name="five"))
     nodes = run.nodes
@@ -420,7 +428,7 @@ def test_a_form_tells_the_failure_of_one_call_by_its_result() -> None:
         (iter([1, 2]), "list_iterator"),
     ],
 )
-def test_anything_but_one_result_per_call_is_an_error(returned: object, found: str) -> None:
+def test_anything_but_one_result_per_call_is_an_error(returned: Any, found: str) -> None:
     step = ms.step(lambda x: x, name="step", pure=True, batch=lambda xs: returned)
     with engine_of() as engine:
         failures = failures_of(engine, ms.workflow(lambda: [step(1), step(2)], name="two"))
@@ -533,11 +541,11 @@ def test_options_are_checked() -> None:
 
     for options in ({"batch": 3}, {"batch": many}, {"batch": list, "max_batch": 0}, {"max_batch": 5}):
         with pytest.raises(ms.ConfigurationError, match="batch"):
-            ms.step(abs, **options)  # type: ignore[call-overload]
+            ms.step(abs, **options)
     with pytest.raises(ms.ConfigurationError, match="batch"):
         ms.effect(abs, batch=list)  # type: ignore[call-overload]
     for bad in ({"max_batch": 0}, {"min_batch": True}, {"max_wait": -1}, {"max_wait": "1"}):
         with pytest.raises(ms.ConfigurationError, match=next(iter(bad))):
-            ms.BatchSequentialStrategy(**bad)  # type: ignore[arg-type]
+            ms.BatchSequentialStrategy(**bad)
     assert ms.BatchSequentialStrategy(max_batch=7).batching == Batching(7, 2, 0.0)
     assert "max_batch=7" in repr(ms.BatchSequentialStrategy(max_batch=7))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypedDict, TypeVar, cast, overload
 
 from makespan import _core
@@ -45,7 +45,7 @@ class StepOptions(EffectOptions, total=False):
     """Options of `step`."""
 
     pure: bool
-    batch: Callable[..., Sequence[Any]] | None
+    batch: Callable[..., Collection[Any]] | None
     max_batch: int | None
     reads: Effects
     writes: Effects

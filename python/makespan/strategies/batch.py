@@ -70,11 +70,13 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         max_wait: float = Batching._field_defaults["max_wait"],
     ) -> None:
         super().__init__(stop_on_failure=stop_on_failure, passes=passes)
-        for key, value in (("max_batch", max_batch), ("min_batch", min_batch)):
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _BATCH_MAX:
-                raise ConfigurationError(key, value, "a number of calls, at least 1")
-        if not isinstance(max_wait, int | float) or not 0 <= max_wait <= _WAIT_S_MAX:
-            raise ConfigurationError("max_wait", max_wait, "seconds, from 0 to an hour")
+        sizes: tuple[tuple[str, object], ...] = (("max_batch", max_batch), ("min_batch", min_batch))
+        for key, size in sizes:
+            if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _BATCH_MAX:
+                raise ConfigurationError(key, size, "a number of calls, at least 1")
+        wait: object = max_wait
+        if not isinstance(wait, int | float) or not 0 <= wait <= _WAIT_S_MAX:
+            raise ConfigurationError("max_wait", wait, "seconds, from 0 to an hour")
         self.batching = Batching(max_batch, min_batch, max_wait)
 
     def options(self, *, n_nodes: int) -> RunOptions:
