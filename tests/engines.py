@@ -9,7 +9,15 @@ import makespan as ms
 from makespan.testing.workflows import RESOURCES
 
 # Strategy and number of workers.
-CONFIGURATIONS = (("sequential", 1), ("optimized", 1), ("optimized", 2), ("optimized", 4), ("smart", 2))
+CONFIGURATIONS = (
+    ("sequential", 1),
+    ("optimized", 1),
+    ("optimized", 2),
+    ("optimized", 4),
+    ("smart", 2),
+    ("batch", 1),
+    ("batch", 2),
+)
 
 every_engine = pytest.mark.parametrize(
     "engine", CONFIGURATIONS, indirect=True, ids=[f"{strategy}-{workers}" for strategy, workers in CONFIGURATIONS]
@@ -19,11 +27,11 @@ every_engine = pytest.mark.parametrize(
 
 def strategy_of(name: str, *, stop_on_failure: bool = True) -> ms.SequentialStrategy | ms.OptimizedSequentialStrategy:
     """Make a strategy that does or does not stop at a failure."""
-    kinds: dict[str, type[ms.SequentialStrategy | ms.OptimizedSequentialStrategy]]
-    kinds = {
+    kinds: dict[str, type[ms.SequentialStrategy | ms.OptimizedSequentialStrategy]] = {
         "sequential": ms.SequentialStrategy,
         "optimized": ms.OptimizedSequentialStrategy,
         "smart": ms.SmartSequentialStrategy,
+        "batch": ms.BatchSequentialStrategy,
     }
     return kinds[name](stop_on_failure=stop_on_failure)
 

@@ -163,6 +163,7 @@ def test_result_of_a_failed_run_is_complete_too(engine: ms.SequentialExecutionEn
         "start_s": None,
         "finish_s": None,
         "worker": None,
+        "batch": None,
     }
     assert "1 failed" in repr(run)
     for path in run.paths:

@@ -15,6 +15,7 @@ from makespan.engine import PreparedWorkflow, SequentialExecutionEngine, default
 from makespan.exceptions import (
     AcquireTimeoutError,
     ArgumentMismatchError,
+    BatchResultError,
     ClosedEngineError,
     ClosedQueueError,
     ClosedResourcesError,
@@ -47,7 +48,12 @@ from makespan.optimizer import Rewriting, WorkflowOptimizer
 from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
-from makespan.strategies import OptimizedSequentialStrategy, SequentialStrategy, SmartSequentialStrategy
+from makespan.strategies import (
+    BatchSequentialStrategy,
+    OptimizedSequentialStrategy,
+    SequentialStrategy,
+    SmartSequentialStrategy,
+)
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
@@ -78,6 +84,8 @@ __all__ = [
     "AcquireTimeoutError",
     "Analysis",
     "ArgumentMismatchError",
+    "BatchResultError",
+    "BatchSequentialStrategy",
     "ClosedEngineError",
     "ClosedQueueError",
     "ClosedResourcesError",

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from makespan.abc import Batching
+
 __all__ = [
     "BUILD_PROFILE",
     "VERSION",
@@ -209,6 +211,8 @@ class Step:
         is_kept: bool,
         is_pure: bool,
         needs: list[tuple[str, int]],
+        batch: Callable[..., object] | None,
+        max_batch: int | None,
     ) -> Self: ...
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -331,6 +335,7 @@ class Prepared:
         stops_on_failure: bool,
         passes: Sequence[str],
         plans: bool,
+        batching: Batching | None,
         history: History,
         team: Team,
         resources: Resources | None,
@@ -429,7 +434,9 @@ class Record:
     def outcome_counts(self) -> list[int]: ...
     def columns(
         self,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int16], NDArray[np.uint8]]: ...
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int16], NDArray[np.uint8], NDArray[np.int32]]: ...
+    def n_calls(self) -> int: ...
+    def batch_of(self, node: int) -> tuple[int, int] | None: ...
     def makespan_ns(self) -> tuple[int, int]: ...
     def critical_path(self) -> tuple[list[int], int]: ...
     def representative(self, node: int) -> int | None: ...

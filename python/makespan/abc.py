@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["RunOptions", "Strategy"]
+__all__ = ["Batching", "RunOptions", "Strategy"]
+
+
+class Batching(NamedTuple):
+    """How calls of steps with a batch form are put together.
+
+    Parameters
+    ----------
+    max_batch
+        Most calls in one, for steps that do not say ``max_batch=``.
+    min_batch
+        Fewer calls than this are made one by one.
+    max_wait
+        For how many seconds calls that could start may wait for others of their step, while something runs that may
+        make more of them ready. 0: a worker that has nothing else to do takes what there is.
+
+    Examples
+    --------
+    >>> Batching(max_batch=64)
+    Batching(max_batch=64, min_batch=2, max_wait=0.0)
+    """
+
+    max_batch: int = 256
+    min_batch: int = 2
+    max_wait: float = 0.0
 
 
 class RunOptions(NamedTuple):
@@ -22,17 +46,20 @@ class RunOptions(NamedTuple):
     plans
         Plan the order under workers and resources, as soon as durations are known, where that can gain more than it
         costs.
+    batching
+        How calls of one step become one call of its batch form; None: they do not.
 
     Examples
     --------
     >>> RunOptions(executor="threads")
-    RunOptions(executor='threads', stop_on_failure=True, passes=(), plans=False)
+    RunOptions(executor='threads', stop_on_failure=True, passes=(), plans=False, batching=None)
     """
 
     executor: Literal["serial", "threads"]
     stop_on_failure: bool = True
     passes: tuple[str, ...] = ()
     plans: bool = False
+    batching: Batching | None = None
 
 
 @runtime_checkable

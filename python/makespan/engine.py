@@ -359,6 +359,7 @@ class SequentialExecutionEngine:
             stops_on_failure=options.stop_on_failure,
             passes=options.passes,
             plans=options.plans,
+            batching=options.batching,
             history=history,
             team=self._helpers.team,
             resources=self.resources if program.has_needs else None,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AcquireTimeoutError",
     "ArgumentMismatchError",
+    "BatchResultError",
     "ClosedEngineError",
     "ClosedQueueError",
     "ClosedResourcesError",
@@ -398,20 +399,52 @@ class StepFailedError(RunError):
         Place of the node in program order; 0 is the first.
     attempts
         How often it was tried.
+    batch
+        Path of the first call and number of calls of the batch that it was made in, if it was in one.
     """
 
     code = "step_failed"
 
-    def __init__(self, path: str, index: int, attempts: int) -> None:
+    def __init__(self, path: str, index: int, attempts: int, batch: tuple[str, int] | None = None) -> None:
         self.path = path
         self.index = index
         self.attempts = attempts
-        super().__init__(path, index, attempts)
+        self.batch = batch
+        super().__init__(path, index, attempts, batch)
 
     def __str__(self) -> str:
         cause = f": {type(self.__cause__).__name__}: {_shortened(self.__cause__, text=True)}" if self.__cause__ else ""
         tries = "" if self.attempts == 1 else f" after {self.attempts} attempts"
-        return f"{self.path} failed{tries}{cause}"
+        together = f" in a batch of {self.batch[1]} calls from {self.batch[0]} on" if self.batch else ""
+        return f"{self.path} failed{together}{tries}{cause}"
+
+
+class BatchResultError(RunError, ValueError):
+    """The batch form of a step returned something else than one result for each of its calls.
+
+    Parameters
+    ----------
+    step
+        Name of the step.
+    expected
+        How many calls it was to make.
+    found
+        What it returned: ``"3 results"``, or what kind of object.
+    """
+
+    code = "batch_result"
+
+    def __init__(self, step: str, expected: int, found: str) -> None:
+        self.step = step
+        self.expected = expected
+        self.found = found
+        super().__init__(step, expected, found)
+
+    def __str__(self) -> str:
+        return (
+            f"the batch form of {self.step} was given {self.expected} calls and must return a sequence of "
+            f"{self.expected} results, in their order; it returned {self.found}"
+        )
 
 
 class RunFailedError(ExecutionException, ExceptionGroup[StepFailedError]):

@@ -56,6 +56,9 @@ class NodeColumns:
         float64 seconds after the start of the run, shape ``(n_nodes,)``; NaN where a node never ran.
     worker
         int16, shape ``(n_nodes,)``: 0 is the thread that called ``run``; -1 where a node never ran.
+    batch
+        int32, shape ``(n_nodes,)``: the number of the batch that a node was called in; -1 where it was called alone, or
+        not at all. The nodes of a batch have equal parts of the time that its call took, in program order.
 
     Examples
     --------
@@ -65,7 +68,7 @@ class NodeColumns:
     (['sequence/abs[0]', 'sequence/str[0]'], ['finished', 'finished'], [0, 0])
     """
 
-    __slots__ = ("finish_s", "outcome_code", "path", "start_s", "worker")
+    __slots__ = ("batch", "finish_s", "outcome_code", "path", "start_s", "worker")
 
     def __init__(
         self,
@@ -74,12 +77,14 @@ class NodeColumns:
         start_s: NDArray[np.float64],
         finish_s: NDArray[np.float64],
         worker: NDArray[np.int16],
+        batch: NDArray[np.int32],
     ) -> None:
         self.path: list[str] = path
         self.outcome_code: NDArray[np.uint8] = outcome_code
         self.start_s: NDArray[np.float64] = start_s
         self.finish_s: NDArray[np.float64] = finish_s
         self.worker: NDArray[np.int16] = worker
+        self.batch: NDArray[np.int32] = batch
 
     @property
     def outcome(self) -> list[str]:
@@ -90,6 +95,16 @@ class NodeColumns:
     def duration_s(self) -> NDArray[np.float64]:
         """Seconds that each node took; NaN where it never ran."""
         return self.finish_s - self.start_s
+
+    @property
+    def batch_size(self) -> NDArray[np.int64]:
+        """With how many nodes each was called, itself included; 0 where it was not called."""
+        import numpy as np
+
+        is_in_batch = self.batch >= 0
+        sizes = np.bincount(self.batch[is_in_batch])
+        alone = (self.worker >= 0).astype(np.int64)
+        return np.where(is_in_batch, sizes[self.batch] if sizes.size else alone, alone)
 
     def __len__(self) -> int:
         return len(self.path)
@@ -142,6 +157,11 @@ class RunResult(Generic[R]):
         return self._record.program.n_nodes
 
     @property
+    def n_calls(self) -> int:
+        """How many calls of functions were made: the nodes of a batch are one."""
+        return self._record.n_calls()
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds from the first step's start to the value."""
         return self._record.elapsed_ns / 1e9
@@ -173,12 +193,12 @@ class RunResult(Generic[R]):
         """What happened to each node, in columns."""
         import numpy as np
 
-        start_ns, finish_ns, worker, outcome_code = self._record.columns()
+        start_ns, finish_ns, worker, outcome_code, batch = self._record.columns()
 
         def seconds(ns: NDArray[np.int64]) -> NDArray[np.float64]:
             return np.where(ns < 0, np.nan, ns / 1e9)
 
-        return NodeColumns(self.paths, outcome_code, seconds(start_ns), seconds(finish_ns), worker)
+        return NodeColumns(self.paths, outcome_code, seconds(start_ns), seconds(finish_ns), worker, batch)
 
     @property
     def outcome_counts(self) -> dict[str, int]:
@@ -307,6 +327,9 @@ class RunResult(Generic[R]):
                 f"  ran for {seconds_text(finish_s - start_s)} on {where}, "
                 f"from {seconds_text(start_s)} to {seconds_text(finish_s)}"
             )
+        batch = self._record.batch_of(node)
+        if batch and worker >= 0:
+            lines.append(f"  was called in a batch of {batch[1]} calls from {self.paths[batch[0]]} on")
         if columns.outcome[node] == "pruned":
             lines.append("  nobody needs its result and its step is pure, so that it was left out")
             return "\n".join(lines)
@@ -356,6 +379,7 @@ class RunResult(Generic[R]):
         return {
             "workflow": self.workflow,
             "n_nodes": self.n_nodes,
+            "n_calls": self.n_calls,
             "outcomes": self.outcome_counts,
             "elapsed_s": self.elapsed_s,
             "makespan_s": self.makespan_s,
@@ -369,13 +393,15 @@ class RunResult(Generic[R]):
                     "start_s": known(start_s),
                     "finish_s": known(finish_s),
                     "worker": worker if worker >= 0 else None,
+                    "batch": batch if batch >= 0 else None,
                 }
-                for path, outcome, start_s, finish_s, worker in zip(
+                for path, outcome, start_s, finish_s, worker, batch in zip(
                     columns.path,
                     columns.outcome,
                     columns.start_s.tolist(),
                     columns.finish_s.tolist(),
                     columns.worker.tolist(),
+                    columns.batch.tolist(),
                     strict=True,
                 )
             ],
@@ -425,7 +451,8 @@ def to_exception(result: RunResult[Any], failures: Sequence[tuple[int, BaseExcep
     """
     errors = []
     for node, cause in failures:
-        error = StepFailedError(result.paths[node], node, 1)
+        batch = result._record.batch_of(node)
+        error = StepFailedError(result.paths[node], node, 1, batch and (result.paths[batch[0]], batch[1]))
         error.__cause__ = cause
         errors.append(error)
     n_failed = len(errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, Protocol, TypedDict, TypeVar, cast, overload
 
 from makespan import _core
@@ -45,6 +45,8 @@ class StepOptions(EffectOptions, total=False):
     """Options of `step`."""
 
     pure: bool
+    batch: Callable[..., Collection[Any]] | None
+    max_batch: int | None
     reads: Effects
     writes: Effects
 
@@ -151,6 +153,15 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
     pure
         A promise: the result depends on the arguments only, and nothing else happens. A call whose result nobody needs
         may be left out, and of equal calls one may be made for all, whose result they share.
+    batch
+        A function that makes several calls at once, which a strategy may call instead (`BatchSequentialStrategy` does).
+        It is called as the step is, with a list in the place of each argument: the values of all calls, in program
+        order; ``f(a, key=b)`` and ``f(c, key=d)`` become ``batch([a, c], key=[b, d])``. It returns a sequence of one
+        result per call, what the calls would have returned one after the other. A result that is a ``Failed`` is the
+        failure of its call. What it raises is the failure of all its calls; of a pure step the calls are then made one
+        by one, so that only those fail that would have by themselves.
+    max_batch
+        Most calls that ``batch`` takes at once; by default the strategy says.
     reads, writes
         Effects by name: a step that writes a name keeps program order with all others that read or write it.
     duration
@@ -339,6 +350,8 @@ def _make(
         is_kept=options.get("keep", False),
         is_pure=options.get("pure", False),
         needs=_demands(options.get("needs")),
+        batch=options.get("batch"),
+        max_batch=options.get("max_batch"),
     )
     functools.update_wrapper(made, function)
     made.function = function
@@ -365,11 +378,23 @@ def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
     for key in ("keep", "pure"):
         if not isinstance(options.get(key, False), bool):
             raise ConfigurationError(key, options[key], "True or False")
+    _check_batch(options.get("batch"), options.get("max_batch"))
     if options.get("pure"):
         for key in ("reads", "writes"):
             if options.get(key):
                 expected = "nothing: a pure step depends on its arguments only and touches nothing else"
                 raise ConfigurationError(key, options[key], expected)
+
+
+def _check_batch(batch: object, max_batch: object) -> None:
+    if batch is not None and (not callable(batch) or _is_async(batch)):
+        raise ConfigurationError("batch", batch, "a function that is not async and makes several calls at once")
+    if max_batch is None:
+        return
+    if batch is None:
+        raise ConfigurationError("max_batch", max_batch, "nothing without batch=, whose calls it bounds")
+    if not isinstance(max_batch, int) or isinstance(max_batch, bool) or not 1 <= max_batch < 2**32:
+        raise ConfigurationError("max_batch", max_batch, "a number of calls, at least 1")
 
 
 def _demands(needs: Mapping[str, float | str] | None) -> list[tuple[str, int]]:

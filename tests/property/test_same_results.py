@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,10 @@ def check(description: Description, world: World, run: Callable[[], Any], expect
     assert_same(value.value if isinstance(value, ms.RunResult) else value, expected)
     assert world.writers == description.writers()
     check_calls(description, world)
+    if isinstance(value, ms.RunResult):
+        batch = value.nodes.batch
+        assert sorted(np.bincount(batch[batch >= 0]).tolist()) == sorted(world.batch_sizes)
+        assert value.n_calls == value.outcome_counts["finished"] - sum(world.batch_sizes) + len(world.batch_sizes)
 
 
 def check_calls(description: Description, world: World) -> None:
@@ -57,7 +62,7 @@ def check_calls(description: Description, world: World) -> None:
 
 
 @thorough
-@given(descriptions(with_needs=True, with_pure=True))
+@given(descriptions(with_needs=True, with_pure=True, with_batch=True))
 def test_results_and_effects_equal_serial(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -76,7 +81,7 @@ def test_results_and_effects_equal_serial(
 
 
 @thorough
-@given(descriptions(with_after=True, with_needs=True, with_pure=True))
+@given(descriptions(with_after=True, with_needs=True, with_pure=True, with_batch=True))
 def test_declared_order_changes_no_result(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -89,7 +94,7 @@ def test_declared_order_changes_no_result(
 
 
 @thorough
-@given(descriptions(with_failures=True, with_needs=True, with_pure=True), st.booleans())
+@given(descriptions(with_failures=True, with_needs=True, with_pure=True, with_batch=True), st.booleans())
 def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
     engines: list[ms.SequentialExecutionEngine],
     engines_that_go_on: list[ms.SequentialExecutionEngine],
@@ -112,7 +117,9 @@ def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
             assert [failure.index for failure in failures] == sorted({failure.index for failure in failures})
             causes = [failure.__cause__ for failure in failures]
             assert {cause.args[0] for cause in causes if cause is not None} <= failing
-            assert not stop_on_failure or len(failures) <= engine.workers
+            # The calls of a batch fail together, and those of a pure step are made one by one then.
+            is_bounded = stop_on_failure and engine.strategy.name != "batch"
+            assert not is_bounded or len(failures) <= engine.workers
         else:
             assert not must_fail
         for name in EFFECTS:
@@ -121,7 +128,7 @@ def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
 
 
 @thorough
-@given(descriptions(with_after=True, with_pure=True))
+@given(descriptions(with_after=True, with_pure=True, with_batch=True))
 def test_static_order_is_a_linear_extension(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -184,6 +191,26 @@ def refs_of(tree: Tree) -> list[Ref]:
     if isinstance(tree, Ref):
         return [tree]
     return [ref for member in getattr(tree, "members", ()) for ref in refs_of(member)]
+
+
+def test_generated_workflows_make_batches(engines: list[ms.SequentialExecutionEngine]) -> None:
+    sizes: set[int] = set()
+    hazards: set[bool] = set()
+
+    @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+    @given(descriptions(with_needs=True, with_pure=True, with_batch=True))
+    def look(description: Description) -> None:
+        world = World()
+        batching = [engine for engine in engines if engine.strategy.name == "batch"]
+        batching[0].run(description.traced(world), *VALUES[: description.n_parameters])
+        sizes.update(world.batch_sizes)
+        is_writing = any(call.is_batched and call.writes for call in description.calls)
+        hazards.add(is_writing and max(world.batch_sizes, default=0) > 1)
+
+    look()
+    assert {2, 3} <= sizes
+    assert max(sizes) > 3
+    assert hazards == {False, True}
 
 
 def test_generated_workflows_reach_what_they_are_for() -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from conformance import conforms
 from makespan import NotComputedYet, _core
+from makespan.abc import Batching
 from makespan.planning.options import PlanOptions
 from makespan.planning.terms import terms_of
 from repository import PACKAGE
@@ -87,6 +88,8 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         is_kept=True,
         is_pure=False,
         needs=[("net", 1_000)] if needs_net else [],
+        batch=None,
+        max_batch=None,
     )
 
 
@@ -106,6 +109,7 @@ class Sample:
             stops_on_failure=True,
             passes=["prune"],
             plans=True,
+            batching=Batching(),
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
             resources=new_resources(),
@@ -291,6 +295,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "Record.critical_path": lambda: SAMPLE.record.critical_path(),
     "Record.representative": lambda: SAMPLE.record.representative(0),
     "Record.expected": lambda: SAMPLE.record.expected(),
+    "Record.n_calls": lambda: SAMPLE.record.n_calls(),
+    "Record.batch_of": lambda: SAMPLE.record.batch_of(0),
     "Record.slowest": lambda: SAMPLE.record.slowest(1),
     "Record.kept": lambda: SAMPLE.record.kept(),
     "History.__new__": _core.History,

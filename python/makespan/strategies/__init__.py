@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makespan.exceptions import StrategyError
+from makespan.strategies.batch import BatchSequentialStrategy
 from makespan.strategies.optimized import OptimizedSequentialStrategy
 from makespan.strategies.sequential import SequentialStrategy
 from makespan.strategies.smart import SmartSequentialStrategy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENTRY_POINTS",
+    "BatchSequentialStrategy",
     "OptimizedSequentialStrategy",
     "SequentialStrategy",
     "SmartSequentialStrategy",
@@ -29,6 +31,7 @@ ENTRY_POINTS = "makespan.strategies"
 """The group of entry points in which installed packages offer strategies, by name."""
 
 _FACTORIES: dict[str, Callable[[], Strategy]] = {
+    "batch": BatchSequentialStrategy,
     "optimized": OptimizedSequentialStrategy,
     "sequential": SequentialStrategy,
     "smart": SmartSequentialStrategy,
@@ -98,12 +101,12 @@ def names() -> tuple[str, ...]:
     Returns
     -------
     names
-        At least ``optimized``, ``sequential`` and ``smart``.
+        At least ``batch``, ``optimized``, ``sequential`` and ``smart``.
 
     Examples
     --------
     >>> from makespan import strategies
-    >>> {"optimized", "sequential"} <= set(strategies.names())
+    >>> {"batch", "optimized", "sequential"} <= set(strategies.names())
     True
     """
     return tuple(sorted({*_FACTORIES, *_offered()}))

@@ -36,7 +36,7 @@ class OptimizedSequentialStrategy:
     Examples
     --------
     >>> OptimizedSequentialStrategy(passes=["prune"]).options(n_nodes=1)
-    RunOptions(executor='threads', stop_on_failure=True, passes=('prune',), plans=False)
+    RunOptions(executor='threads', stop_on_failure=True, passes=('prune',), plans=False, batching=None)
     """
 
     name = "optimized"

@@ -18,7 +18,7 @@ class SequentialStrategy:
     Examples
     --------
     >>> SequentialStrategy(stop_on_failure=False).options(n_nodes=1)
-    RunOptions(executor='serial', stop_on_failure=False, passes=(), plans=False)
+    RunOptions(executor='serial', stop_on_failure=False, passes=(), plans=False, batching=None)
     """
 
     name = "sequential"

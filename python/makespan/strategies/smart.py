@@ -1,15 +1,15 @@
-"""The smart strategy: what the optimized one does, in an order that is planned."""
+"""The smart strategy: what the batch strategy does, in an order that is planned."""
 
 from __future__ import annotations
 
 from makespan.abc import RunOptions
-from makespan.strategies.optimized import OptimizedSequentialStrategy
+from makespan.strategies.batch import BatchSequentialStrategy
 
 __all__ = ["SmartSequentialStrategy"]
 
 
-class SmartSequentialStrategy(OptimizedSequentialStrategy):
-    """What `OptimizedSequentialStrategy` does, in an order planned under workers and resources.
+class SmartSequentialStrategy(BatchSequentialStrategy):
+    """What `BatchSequentialStrategy` does, in an order planned under workers and resources.
 
     The first run tells durations; from then on a search looks for a better order where list scheduling by the critical
     path leaves something to gain. It may cost a tenth of that, and its order is taken only if it is shorter. Whenever
@@ -17,13 +17,13 @@ class SmartSequentialStrategy(OptimizedSequentialStrategy):
 
     Parameters
     ----------
-    stop_on_failure, passes
-        As for `OptimizedSequentialStrategy`.
+    stop_on_failure, passes, max_batch, min_batch, max_wait
+        As for `BatchSequentialStrategy`.
 
     Raises
     ------
     ConfigurationError
-        A pass does not exist.
+        A pass does not exist, or a bound of batches cannot be.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class SmartSequentialStrategy(OptimizedSequentialStrategy):
         Returns
         -------
         options
-            Those of the optimized strategy, and the order is planned.
+            Those of the batch strategy, and the order is planned.
 
         Examples
         --------

@@ -137,6 +137,8 @@ class Call:
         Its step promises that its result depends on its arguments only.
     repeats
         The place of the earlier call that this one repeats.
+    is_batched
+        Its step has a batch form.
 
     Examples
     --------
@@ -162,6 +164,7 @@ class Call:
     needs: tuple[tuple[str, float], ...] = ()
     is_pure: bool = False
     repeats: int | None = None
+    is_batched: bool = False
 
     def stamp(self, at: int) -> int:
         """Return the number that its step is told: its place, or that of the call that it repeats.
@@ -329,6 +332,7 @@ def descriptions(
     with_after: bool = False,
     with_needs: bool = False,
     with_pure: bool = False,
+    with_batch: bool = False,
 ) -> st.SearchStrategy[Description]:
     """Generate workflows: mixed arity, keyword arguments, nested handles, effects, ``each``, ``get``, several outputs.
 
@@ -344,6 +348,8 @@ def descriptions(
         Some steps need some of `RESOURCES`; for engines that have them.
     with_pure
         Some steps promise to be pure, and some of their calls are repeated.
+    with_batch
+        Some steps have a batch form, and are called several times.
 
     Returns
     -------
@@ -356,12 +362,18 @@ def descriptions(
     >>> find(descriptions(), lambda description: len(description.calls) > 1).n_parameters
     0
     """
-    return _descriptions(n_calls_max, with_failures, with_after, with_needs, with_pure)
+    return _descriptions(n_calls_max, with_failures, with_after, with_needs, with_pure, with_batch)
 
 
 @st.composite
 def _descriptions(
-    draw: st.DrawFn, n_calls_max: int, with_failures: bool, with_after: bool, with_needs: bool, with_pure: bool
+    draw: st.DrawFn,
+    n_calls_max: int,
+    with_failures: bool,
+    with_after: bool,
+    with_needs: bool,
+    with_pure: bool,
+    with_batch: bool,
 ) -> Description:
     chooser = _Chooser(draw, n_parameters=draw(_up_to(3)))
     for at in range(draw(_up_to(n_calls_max))):
@@ -370,7 +382,13 @@ def _descriptions(
             place = chooser.among(repeatable)
             chooser.calls.append(replace(chooser.calls[place], repeats=place))
             continue
+        batched = [call for call in chooser.calls if call.is_batched and call.kind == "step"]
+        if batched and not chooser.one_in(3):
+            chooser.calls.append(chooser.twin(chooser.among(batched)))
+            continue
         call = chooser.call()
+        if with_batch and call.kind != "get" and not chooser.one_in(4):
+            call = replace(call, is_batched=True, is_effect=False)
         if with_pure and call.kind != "get" and not chooser.one_in(3):
             call = replace(call, is_pure=True, reads=(), writes=(), is_effect=False, is_computed=False)
         if with_failures and call.kind == "step" and chooser.one_in(5):
@@ -465,6 +483,11 @@ class _Chooser:
             is_inlined=self.one_in(4),
         )
 
+    def twin(self, call: Call) -> Call:
+        """Draw another call of the same step."""
+        args = tuple(self.tree() for _ in call.args)
+        return replace(call, args=args, kwargs=tuple((name, self.tree()) for name, _ in call.kwargs), repeats=None)
+
     def effects(self) -> tuple[str, ...]:
         return tuple(name for name in EFFECTS if self.one_in(2))
 
@@ -500,6 +523,13 @@ class _Steps:
             return _result(call, at, zlib.crc32(repr((at, seen, touched)).encode()))
 
         function = _FORMS[call.form](act) if bound_at is None else functools.partial(act, bound_at)
+
+        def act_on_all(*columns: Any, **named: Any) -> list[Any]:
+            rows = list(zip(*columns, *named.values(), strict=True))
+            world.batch_sizes.append(len(rows))
+            n_positional = len(columns)
+            return [function(*row[:n_positional], **dict(zip(named, row[n_positional:], strict=True))) for row in rows]
+
         if call.is_effect:
             return ms.effect(
                 function, name="effect", outputs=call.outputs, duration=call.duration, needs=dict(call.needs)
@@ -513,6 +543,7 @@ class _Steps:
             outputs=call.outputs,
             duration=call.duration,
             needs=dict(call.needs),
+            batch=act_on_all if call.is_batched else None,
         )
 
 

@@ -29,6 +29,8 @@ class World:
         """The calls that wrote each effect, in the order in which they did."""
         self.calls: list[int] = []
         """The calls that were made, in no particular order."""
+        self.batch_sizes: list[int] = []
+        """How many calls each call of a batch form made, in no particular order."""
 
     def reset(self) -> None:
         """Forget everything that happened.
@@ -44,6 +46,7 @@ class World:
         for writers in self.writers.values():
             writers.clear()
         self.calls.clear()
+        self.batch_sizes.clear()
 
     def touch(self, at: int, reads: Iterable[str], writes: Iterable[str]) -> list[tuple[str, tuple[int, ...]]]:
         """Read and write effects.

@@ -38,7 +38,8 @@ fn drain(scheduler: &mut RunScheduler, n_at_once: u32) -> usize {
         events.clear();
         events.extend(actions.drain(..).filter_map(|action| match action {
             Action::Dispatch { node } => Some(Event::Finished { node }),
-            Action::Ask { .. }
+            Action::Join { .. }
+            | Action::Ask { .. }
             | Action::Release { .. }
             | Action::Skip { .. }
             | Action::Cancel { .. }

@@ -267,6 +267,7 @@ impl<'a> Driver<'a> {
                 }
                 Action::Settle => self.n_settled += 1,
                 Action::Dispatch { .. }
+                | Action::Join { .. }
                 | Action::Ask { .. }
                 | Action::Skip { .. }
                 | Action::Cancel { .. } => {
@@ -391,7 +392,7 @@ proptest! {
             .iter()
             .filter_map(|action| match *action {
                 Action::Dispatch { node } | Action::Skip { node } | Action::Cancel { node } => Some(node),
-                Action::Ask { .. } | Action::Release { .. } | Action::Settle => None,
+                Action::Join { .. } | Action::Ask { .. } | Action::Release { .. } | Action::Settle => None,
             })
             .collect();
         let different: BTreeSet<_> = decided.iter().copied().collect();
@@ -417,7 +418,11 @@ proptest! {
                 match *action {
                     Action::Dispatch { node } => batch.push(Event::Finished { node }),
                     Action::Ask { node } => batch.push(Event::Granted { node }),
-                    Action::Release { .. } | Action::Skip { .. } | Action::Cancel { .. } | Action::Settle => {}
+                    Action::Join { .. }
+                    | Action::Release { .. }
+                    | Action::Skip { .. }
+                    | Action::Cancel { .. }
+                    | Action::Settle => {}
                 }
             }
             batch.push(Event::Requested { n_nodes: n_workers });

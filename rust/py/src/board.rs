@@ -51,10 +51,52 @@ pub(crate) enum NodeEnd {
     EndsTheProgram(PyErr),
 }
 
-/// What a worker learns at the board.
+/// What a worker reports: nodes that have ended, and how.
 #[derive(Debug)]
+pub(crate) struct Report {
+    first: (Span, NodeEnd),
+    /// Those that it was given together with the first.
+    others: Vec<(Span, NodeEnd)>,
+    /// All of them were one call of a batch form.
+    is_one_call: bool,
+}
+
+impl Report {
+    pub(crate) fn of_node(span: Span, end: NodeEnd) -> Self {
+        Self { first: (span, end), others: Vec::new(), is_one_call: false }
+    }
+
+    /// Of nodes that were one call.
+    pub(crate) fn of_call(ended: Vec<(Span, NodeEnd)>) -> Self {
+        Self { is_one_call: true, ..Self::of_nodes(ended) }
+    }
+
+    /// Of nodes that were called one after the other.
+    pub(crate) fn of_nodes(ended: Vec<(Span, NodeEnd)>) -> Self {
+        let mut ended = ended.into_iter();
+        let Some(first) = ended.next() else {
+            unreachable!("a call has at least one node");
+        };
+        Self { first, others: ended.collect(), is_one_call: false }
+    }
+
+    /// When the last of them ended.
+    pub(crate) fn finish(&self) -> u64 {
+        self.others.last().map_or(self.first.0.finish, |(span, _)| span.finish)
+    }
+
+    /// Replaces how the first of them ended.
+    pub(crate) fn set_end(&mut self, end: NodeEnd) {
+        self.first.1 = end;
+    }
+}
+
+/// What a worker learns at the board.
+#[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) next: Option<u32>,
+    /// Nodes that are called together with the next.
+    pub(crate) mates: Vec<u32>,
     pub(crate) n_to_wake: usize,
     /// The caller gave this worker up while its step ran.
     pub(crate) is_given_up: bool,
@@ -86,6 +128,10 @@ pub(crate) struct Board {
     /// Workers that were woken and have not come yet.
     pub(crate) n_coming: usize,
     pub(crate) spans: Vec<Span>,
+    /// As in `Columns`.
+    pub(crate) batches: Vec<(u32, u32)>,
+    /// Nodes that run and are not the first of their call.
+    n_mates_running: usize,
     pub(crate) failures: Vec<Failure>,
     /// What ends the program rather than the run.
     pub(crate) interruption: Option<PyErr>,
@@ -99,6 +145,7 @@ impl Board {
     /// Sets the scheduler up where a soloist stands: all before `position` is finished.
     pub(crate) fn share(
         &mut self,
+        layout: &Layout,
         sharing: &Sharing,
         policy: FailurePolicy,
         position: u32,
@@ -112,9 +159,13 @@ impl Board {
             position,
             is_running.then(|| NodeId::new(position)),
         );
-        self.scheduler = Some(match &sharing.needs {
+        let scheduler = match &sharing.needs {
             None => scheduler,
             Some(needs) => scheduler.with_needs(Arc::clone(needs)),
+        };
+        self.scheduler = Some(match &layout.candidates {
+            None => scheduler,
+            Some(candidates) => scheduler.with_candidates(Arc::clone(candidates)),
         });
     }
 
@@ -144,10 +195,10 @@ impl Board {
     }
 
     /// The watcher's rule: how many of the idle to wake.
-    pub(crate) fn n_to_wake_on_tick(&self, n_idle: usize, n_dispatched_since: u64) -> usize {
-        self.scheduler
-            .as_ref()
-            .map_or(0, |scheduler| wake::n_to_wake_on_tick(scheduler.n_ready(), n_idle, n_dispatched_since))
+    pub(crate) fn n_to_wake_on_tick(&self, now_ns: u64, n_idle: usize, n_dispatched_since: u64) -> usize {
+        self.scheduler.as_ref().map_or(0, |scheduler| {
+            wake::n_to_wake_on_tick(scheduler.n_ready_at(now_ns), n_idle, n_dispatched_since)
+        })
     }
 
     /// Takes a worker's report, if it has one, and tells it what is next; `released` receives results, `rings` the bells
@@ -156,19 +207,19 @@ impl Board {
         &mut self,
         sharing: &Sharing,
         now_ns: u64,
-        ended: Option<(Span, NodeEnd)>,
+        ended: Option<Report>,
         n_idle: usize,
         asking: Option<&Asking<'_>>,
         (released, rings): (&mut Vec<u32>, &mut Rings),
     ) -> Told {
         let is_given_up = self.caller == CallerState::Gone && ended.is_some();
-        let mut told = Told { next: None, n_to_wake: 0, is_given_up, is_solo: false };
+        let mut told = Told { is_given_up, ..Told::default() };
         if self.scheduler.is_none() {
             return told;
         }
         match ended {
             None => self.n_coming = self.n_coming.saturating_sub(1),
-            Some((span, end)) => self.take_report(span, end, asking, rings),
+            Some(report) => self.take_report(report, asking, rings),
         }
         if let Some(asking) = asking
             && !self.tickets.is_empty()
@@ -193,7 +244,9 @@ impl Board {
             }
         }
         if let (Some(position), Some(scheduler)) = (told.next, &self.scheduler) {
-            let expected_ns = sharing.expected_ns[position as usize];
+            let expected_ns = |position: &u32| sharing.expected_ns[*position as usize];
+            let of_mates = told.mates.iter().map(expected_ns);
+            let expected_ns = of_mates.fold(expected_ns(&position), u64::saturating_add);
             told.n_to_wake = wake::n_to_wake_on_dispatch(expected_ns, scheduler.n_ready(), n_idle);
             told.is_solo = scheduler.n_running() == 1 && scheduler.n_finished() == position as usize;
         }
@@ -211,7 +264,19 @@ impl Board {
     }
 
     /// Turns a report into events, and gives back what the node held.
-    fn take_report(&mut self, span: Span, end: NodeEnd, asking: Option<&Asking<'_>>, rings: &mut Rings) {
+    fn take_report(&mut self, report: Report, asking: Option<&Asking<'_>>, rings: &mut Rings) {
+        self.n_mates_running -= report.others.len();
+        if report.is_one_call {
+            self.batches.push((self.spans.len() as u32, report.others.len() as u32 + 1));
+        }
+        let (span, end) = report.first;
+        self.take_end(span, end, asking, rings);
+        for (span, end) in report.others {
+            self.take_end(span, end, asking, rings);
+        }
+    }
+
+    fn take_end(&mut self, span: Span, end: NodeEnd, asking: Option<&Asking<'_>>, rings: &mut Rings) {
         let node = NodeId::new(span.position);
         self.spans.push(span);
         match end {
@@ -250,6 +315,10 @@ impl Board {
         for action in self.actions.drain(..) {
             match action {
                 Action::Dispatch { node } => told.next = Some(node.get()),
+                Action::Join { node } => {
+                    self.n_mates_running += 1;
+                    told.mates.push(node.get());
+                }
                 Action::Ask { node } => asked = Some(node.get()),
                 Action::Release { node } => released.push(node.get()),
                 Action::Skip { node } | Action::Cancel { node } => {
@@ -349,7 +418,7 @@ impl Board {
             self.events.push(Event::Declined { node });
             self.give_back(position, asking, rings);
             self.take_own(asking, rings);
-            let told = &mut Told { next: None, n_to_wake: 0, is_given_up: false, is_solo: false };
+            let told = &mut Told::default();
             self.advance(0, Some(asking), told, &mut Vec::new(), rings);
         }
     }
@@ -365,17 +434,19 @@ impl Board {
         }
     }
 
-    /// Gives the run up: nothing more starts; returns the positions of the nodes that run.
-    pub(crate) fn give_up(&mut self, asking: Option<&Asking<'_>>, rings: &mut Rings) -> Vec<u32> {
+    /// Gives the run up: nothing more starts; returns the positions of the nodes that run, and in how many calls.
+    pub(crate) fn give_up(&mut self, asking: Option<&Asking<'_>>, rings: &mut Rings) -> (Vec<u32>, usize) {
         self.caller = CallerState::Gone;
         self.events.push(Event::CancelRequested);
-        let told = &mut Told { next: None, n_to_wake: 0, is_given_up: false, is_solo: false };
+        let told = &mut Told::default();
         self.advance(0, asking, told, &mut Vec::new(), rings);
         let Some(scheduler) = &self.scheduler else {
             self.events.clear();
-            return Vec::new();
+            return (Vec::new(), 0);
         };
-        scheduler.running().map(NodeId::get).collect()
+        let running: Vec<u32> = scheduler.running().map(NodeId::get).collect();
+        let n_calls = running.len() - self.n_mates_running;
+        (running, n_calls)
     }
 
     /// Returns how every node of a settled run ended.

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
-use crate::argument::{Arg, Op, Shape};
+use crate::argument::{Arg, Nesting, Op, Shape};
 use crate::layout::Layout;
 use crate::recording::flag;
 
@@ -81,6 +81,9 @@ impl Drop for EndsHere {
         }
     }
 }
+
+/// The arguments of a node, positional ones first, and the names of the last ones.
+pub(crate) type Gathered<'py> = (Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyTuple>>);
 
 /// How many arguments are gathered without the heap.
 const N_INLINE: usize = 12;
@@ -233,6 +236,62 @@ impl<'a, 'py> Caller<'a, 'py> {
         Some(PyErr::from_value(returned))
     }
 
+    /// Borrows the arguments of the node at `position`, positional ones first, and the names of the last ones.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    pub(crate) unsafe fn gathered(&self, position: usize) -> PyResult<Gathered<'py>> {
+        let flags = self.layout.nodes[position].flags;
+        if flags & flag::NESTED != 0 {
+            let nesting = &self.layout.program.nestings[(flags >> flag::N_BITS) as usize];
+            let names = nesting.keywords.as_ref().map(|names| names.bind(self.py).clone());
+            // SAFETY: as the caller vouches.
+            return Ok((unsafe { self.rebuilt(position, nesting)? }, names));
+        }
+        // SAFETY: as the caller vouches.
+        let leaf = |arg: &Arg| unsafe { Bound::from_borrowed_ptr(self.py, self.load(*arg)) };
+        let mut args = self.args_of(position);
+        let mut names = None;
+        if flags & flag::KEYWORDS != 0
+            && let Some((last, rest)) = args.split_last()
+        {
+            names = Some(leaf(last).cast_into::<PyTuple>()?);
+            args = rest;
+        }
+        Ok((args.iter().map(leaf).collect(), names))
+    }
+
+    /// Stores the result of the node at `position`; an error if it is a declared failure.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    pub(crate) unsafe fn store(&self, position: usize, result: Bound<'py, PyAny>) -> PyResult<()> {
+        let result = unless_failed(result)?;
+        if self.layout.nodes[position].flags & flag::UNUSED == 0 {
+            // SAFETY: as the caller vouches.
+            unsafe { *self.table.slots[position].get() = Some(result.unbind()) };
+        }
+        Ok(())
+    }
+
+    /// Rebuilds the arguments of a node around results.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "slots are shared by protocol")]
+    unsafe fn rebuilt(&self, position: usize, nesting: &Nesting) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        // SAFETY: as the caller vouches.
+        let leaf = |arg: Arg| unsafe { Bound::from_borrowed_ptr(self.py, self.load(arg)) };
+        let args = self.args_of(position);
+        let mut values = Vec::with_capacity(nesting.shapes.len());
+        for shape in &nesting.shapes {
+            values.push(built(self.py, shape, args, &leaf)?);
+        }
+        Ok(values)
+    }
+
     /// Calls a node with arguments that are rebuilt around results.
     #[cold]
     #[inline(never)]
@@ -245,12 +304,7 @@ impl<'a, 'py> Caller<'a, 'py> {
     ) -> PyResult<*mut ffi::PyObject> {
         let nesting = &self.layout.program.nestings[(flags >> flag::N_BITS) as usize];
         // SAFETY: as the caller of `call` vouches.
-        let leaf = |arg: Arg| unsafe { Bound::from_borrowed_ptr(self.py, self.load(arg)) };
-        let args = self.args_of(position);
-        let mut values = Vec::with_capacity(nesting.shapes.len() + 1);
-        for shape in &nesting.shapes {
-            values.push(built(self.py, shape, args, &leaf)?);
-        }
+        let values = unsafe { self.rebuilt(position, nesting)? };
         let keywords = nesting.keywords.as_ref();
         let n_keywords = keywords.map_or(0, |names| names.bind(self.py).len());
         let mut pointers: Vec<*mut ffi::PyObject> = Vec::with_capacity(values.len() + 1);

@@ -55,6 +55,8 @@ pub(crate) struct Columns {
     pub(crate) ended: u64,
     pub(crate) solo: Vec<Stretch>,
     pub(crate) spans: Vec<Span>,
+    /// Calls of batch forms: where the spans of the nodes of each begin, and how many they are.
+    pub(crate) batches: Vec<(u32, u32)>,
     pub(crate) outcomes: Outcomes,
 }
 
@@ -99,6 +101,7 @@ mod tests {
                 Stretch { first: 3, started: 22, finishes: vec![25] },
             ],
             spans: vec![Span { position: 2, worker: 1, start: 21, finish: 29 }],
+            batches: Vec::new(),
             outcomes: Outcomes::FailedAt(2),
         };
         let mut seen = Vec::new();

@@ -20,6 +20,7 @@ use crate::keys::Key;
 mod classes {
     pyo3::import_exception!(makespan.exceptions, AcquireTimeoutError);
     pyo3::import_exception!(makespan.exceptions, ArgumentMismatchError);
+    pyo3::import_exception!(makespan.exceptions, BatchResultError);
     pyo3::import_exception!(makespan.exceptions, ClosedEngineError);
     pyo3::import_exception!(makespan.exceptions, ClosedQueueError);
     pyo3::import_exception!(makespan.exceptions, ClosedResourcesError);
@@ -63,6 +64,8 @@ pub(crate) enum BindError {
     ForeignHandle { step: String, handle: String },
     /// The arguments do not fit the signature of a step or of a prepared workflow.
     ArgumentMismatch { callee: String, reason: String },
+    /// A batch form returned something else than one result for each of its calls.
+    BatchResult { step: String, expected: usize, found: String },
     /// The engine that prepared a workflow is closed.
     ClosedEngine,
     /// The description of a workflow is wrong in another way.
@@ -167,6 +170,9 @@ impl From<BindError> for PyErr {
             BindError::ForeignHandle { step, handle } => raise::ForeignHandleError::new_err((step, handle)),
             BindError::ArgumentMismatch { callee, reason } => {
                 raise::ArgumentMismatchError::new_err((callee, reason))
+            }
+            BindError::BatchResult { step, expected, found } => {
+                raise::BatchResultError::new_err((step, expected, found))
             }
             BindError::ClosedEngine => raise::ClosedEngineError::new_err(()),
             BindError::Workflow(message) => raise::WorkflowError::new_err((message,)),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use makespan_core::graph::{Graph, NodeId};
 use makespan_core::plan::{RunOrder, StaticOrder, problem_of_workers, run_order, static_order};
 use makespan_core::predict::{UNKNOWN_NS, filled_ns};
-use makespan_core::sched::{Inputs, wake};
+use makespan_core::sched::{Candidates, Inputs, wake};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -69,6 +69,8 @@ pub(crate) struct Layout {
     pub(crate) sharing: Option<Sharing>,
     /// The most arguments that a node has.
     pub(crate) n_args_max: usize,
+    /// By position, which nodes may share a call of their batch form; none where no two may.
+    pub(crate) candidates: Option<Arc<Candidates>>,
     /// What is expected of runs, where the order was planned.
     pub(crate) expected: Option<Expected>,
 }
@@ -236,6 +238,7 @@ impl Layout {
             sharing,
             n_args_max: n_args_max as usize,
             expected: None,
+            candidates: None,
         }
     }
 
@@ -269,6 +272,18 @@ impl Layout {
         })
     }
 
+    /// Takes in which nodes may share a call.
+    ///
+    /// A soloist stops before the first of them, as before nodes that last: the scheduler makes the calls up.
+    pub(crate) fn set_candidates(&mut self, candidates: Arc<Candidates>) {
+        for (node, class) in self.nodes.iter_mut().zip(&candidates.class_of_node) {
+            if *class != Candidates::NONE {
+                node.flags |= flag::LASTING;
+            }
+        }
+        self.candidates = Some(candidates);
+    }
+
     /// How many positions there are: nodes of the program that were neither pruned nor merged.
     pub(crate) fn n_nodes(&self) -> usize {
         self.nodes.len() - 1
@@ -276,6 +291,22 @@ impl Layout {
 
     pub(crate) fn args(&self) -> &[Arg] {
         self.args.as_deref().unwrap_or(&self.optimized.calls.args)
+    }
+
+    /// The arguments of the node at a position.
+    pub(crate) fn args_at(&self, position: usize) -> &[Arg] {
+        let (begin, end) = (self.nodes[position].args_begin, self.nodes[position + 1].args_begin);
+        &self.args()[begin as usize..end as usize]
+    }
+
+    /// The index of the step of the node at a position.
+    pub(crate) fn step_idx_at(&self, position: u32) -> u32 {
+        self.program.names.step_of_node()[self.node_at(position) as usize]
+    }
+
+    /// True when program order respects every edge.
+    pub(crate) fn is_program_ordered(&self) -> bool {
+        self.optimized.calls.is_program_ordered()
     }
 
     /// Returns the id of the node at a position.

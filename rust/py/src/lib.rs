@@ -7,6 +7,7 @@
 
 mod amount;
 mod argument;
+mod batch;
 mod baton;
 mod board;
 mod call;

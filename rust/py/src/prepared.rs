@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::argument::{Arg, Source};
+use crate::batch::Batching;
 use crate::board::Failure;
 use crate::call::{Caller, Table, built};
 use crate::clock::clock;
@@ -60,6 +61,8 @@ pub(crate) struct PyPrepared {
     passes: Passes,
     /// The order is planned where that can pay.
     plans: bool,
+    /// None where no calls are put together.
+    batching: Option<Batching>,
     /// What the passes leave of the program, once it was looked at.
     optimized: OnceLock<Arc<Optimized>>,
     /// `makespan.result.RunResult`, and the function that makes an exception of failures.
@@ -82,13 +85,16 @@ impl PyPrepared {
         let optimized = self
             .optimized
             .get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes, PyStep::is_pure)));
-        let layout = if self.is_shared {
+        let mut layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
             let ordering = if self.plans { Ordering::Planned(needs) } else { Ordering::Static };
             Layout::shared(py, optimized, &expected_ns, self.n_workers, ordering)?
         } else {
             Layout::serial(py, optimized)?
         };
+        if let Some(candidates) = self.batching.and_then(|batching| batching.candidates(py, &layout)) {
+            layout.set_candidates(candidates);
+        }
         let layout = Arc::new(layout);
         *self.laid.lock().unwrap_or_else(PoisonError::into_inner) =
             Laid { layout: Some(Arc::clone(&layout)), is_stale: false };
@@ -207,10 +213,12 @@ impl PyPrepared {
         let mut stretches = vec![Stretch { first: 0, started, finishes: Vec::new() }];
         let end = {
             let mut caller = Caller::new(py, layout, &table)?;
+            // Where calls are put together the scheduler goes on from the first node that needs a grant, too.
+            let needs = needs.as_ref().filter(|_| layout.candidates.is_none());
             // SAFETY: nobody else knows the table.
             #[expect(unsafe_code, reason = "runs nodes, see call.rs")]
             unsafe {
-                run_in_order(py, layout, &mut caller, &Alone(counter), needs.as_ref(), &mut stretches)
+                run_in_order(py, layout, &mut caller, &Alone(counter), needs, &mut stretches)
             }
         };
         let mut failures = Vec::new();
@@ -238,12 +246,15 @@ impl PyPrepared {
                     context: None,
                     policy: self.policy,
                     started,
-                    progress: watching,
+                    progress: watching.clone(),
                     needs,
                 });
                 let mut caller = Caller::new(py, layout, run.table())?;
-                let ending = run.go_on_from(py, &mut caller, end, stretches)?;
-                return Ok((ending, Results::Shared(Arc::clone(&run))));
+                let ending = run.go_on_from(py, &mut caller, end, stretches);
+                if let Some(cell) = watching {
+                    cell.end(layout.n_nodes() as u32);
+                }
+                return Ok((ending?, Results::Shared(Arc::clone(&run))));
             }
         };
         let ended = clock().raw();
@@ -251,7 +262,8 @@ impl PyPrepared {
             let n_ran: usize = stretches.iter().map(|stretch| stretch.finishes.len()).sum();
             cell.end(n_ran as u32);
         }
-        let columns = Columns { started, ended, solo: stretches, spans: Vec::new(), outcomes };
+        let columns =
+            Columns { started, ended, solo: stretches, spans: Vec::new(), batches: Vec::new(), outcomes };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }
 
@@ -343,7 +355,7 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, plans, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, plans, batching, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
@@ -351,6 +363,7 @@ impl PyPrepared {
         stops_on_failure: bool,
         passes: Switches,
         plans: bool,
+        batching: Option<Batching>,
         history: &Bound<'_, PyHistory>,
         team: Py<PyTeam>,
         resources: Option<Py<PyResources>>,
@@ -371,6 +384,7 @@ impl PyPrepared {
             is_shared,
             passes: passes.0,
             plans,
+            batching,
             optimized: OnceLock::new(),
             result_class,
             to_exception,

@@ -9,17 +9,18 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::clock::clock;
-use crate::columns::{Columns, N_OUTCOMES, Outcome};
+use crate::columns::{Columns, N_OUTCOMES, Outcome, Span};
 use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::program::PyProgram;
 
-/// Start, finish (ns after the run's start, −1 where a node never ran), worker, outcome; by node id.
+/// Start, finish (ns after the run's start, −1 where a node never ran), worker, outcome, batch; by node id.
 type PyColumns<'py> = (
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<i16>>,
     Bound<'py, PyArray1<u8>>,
+    Bound<'py, PyArray1<i32>>,
 );
 
 /// Where a record comes from.
@@ -55,6 +56,12 @@ impl PyRecord {
 
     fn ns(&self, ticks: u64) -> i64 {
         clock().delta_as_nanos(self.columns.started, ticks).cast_signed()
+    }
+
+    /// The spans of the nodes of each batch.
+    fn batches(&self) -> impl Iterator<Item = &[Span]> {
+        let of_batch = |(begin, n): &(u32, u32)| &self.columns.spans[*begin as usize..(*begin + *n) as usize];
+        self.columns.batches.iter().map(of_batch)
     }
 
     fn durations_ns(&self) -> Vec<u64> {
@@ -127,12 +134,33 @@ impl PyRecord {
                 (Fate::Runs, Some(position)) => self.columns.outcome(position),
             } as u8;
         }
+        let mut batch = vec![-1; n_nodes];
+        for (idx, spans) in (0..).zip(self.batches()) {
+            for span in spans {
+                batch[self.layout.node_at(span.position) as usize] = idx;
+            }
+        }
         (
             start_ns.into_pyarray(py),
             finish_ns.into_pyarray(py),
             worker.into_pyarray(py),
             outcome.into_pyarray(py),
+            batch.into_pyarray(py),
         )
+    }
+
+    /// How many calls of functions were made: the nodes of a batch are one.
+    fn n_calls(&self) -> usize {
+        let mut n_calls = 0;
+        self.columns.each_span(|_| n_calls += 1);
+        self.batches().fold(n_calls, |n_calls, spans| n_calls - (spans.len() - 1))
+    }
+
+    /// The first node of the batch that a node was called in, and how many it has; none where it was called alone.
+    fn batch_of(&self, node: u32) -> Option<(u32, usize)> {
+        let position = self.layout.position_of(node)?;
+        let spans = self.batches().find(|spans| spans.iter().any(|span| span.position == position))?;
+        Some((self.layout.node_at(spans[0].position), spans.len()))
     }
 
     /// First start to last finish, and the sum of the durations, both in nanoseconds.

@@ -11,8 +11,9 @@ use makespan_core::sched::grants::Ticket;
 use makespan_core::sched::{FailurePolicy, wake};
 use pyo3::prelude::*;
 
+use crate::batch::run_together;
 use crate::baton::{Baton, Phase};
-use crate::board::{Asking, Board, CallerState, Failure, NodeEnd};
+use crate::board::{Asking, Board, CallerState, Failure, NodeEnd, Report};
 use crate::call::{Caller, Table};
 use crate::clock::clock;
 use crate::columns::{Columns, Outcomes, Span, Stretch};
@@ -97,7 +98,7 @@ enum Begin {
     /// With a node that it is to run.
     Run(u32),
     /// With a node that it has run.
-    Report(Span, NodeEnd),
+    Report(Report),
 }
 
 impl Run {
@@ -144,7 +145,7 @@ impl Run {
     fn share(&self, board: &mut Board, position: u32, is_running: bool) -> bool {
         let is_taken = self.baton.take(position);
         if is_taken {
-            board.share(self.sharing(), self.parts.policy, position, is_running);
+            board.share(self.layout(), self.sharing(), self.parts.policy, position, is_running);
         }
         is_taken
     }
@@ -185,7 +186,8 @@ impl Run {
             Watermark::Solo { .. } => 0,
         };
         let n_idle = self.n_idle(&board);
-        let mut n_to_wake = board.n_to_wake_on_tick(n_idle, n_since);
+        let now_ns = clock().delta_as_nanos(self.parts.started, clock().raw());
+        let mut n_to_wake = board.n_to_wake_on_tick(now_ns, n_idle, n_since);
         if n_to_wake == 0 && n_idle > 0 && self.has_tokens_due() {
             n_to_wake = 1;
         }
@@ -252,15 +254,16 @@ impl Run {
         }
     }
 
-    /// Reports what a worker ended, if anything, and asks what it is to do next.
+    /// Reports what a worker ended, if anything, and asks what it is to do next; `mates` receives what is called with that.
     fn exchange(
         self: &Arc<Self>,
         py: Python<'_>,
         worker: u16,
-        ended: Option<(Span, NodeEnd)>,
+        ended: Option<Report>,
         released: &mut Vec<u32>,
+        mates: &mut Vec<u32>,
     ) -> Result<u32, WorkEnd> {
-        let now = ended.as_ref().map_or_else(|| clock().raw(), |(span, _)| span.finish);
+        let now = ended.as_ref().map_or_else(|| clock().raw(), Report::finish);
         let now_ns = clock().delta_as_nanos(self.parts.started, now);
         let sharing = self.sharing();
         let asking = self.asking(py);
@@ -289,9 +292,11 @@ impl Run {
                 board = self.lock();
             }
         }
+        *mates = told.mates;
+        let is_worth_it = sharing.has_lasting || self.layout().candidates.is_some();
         match told.next {
-            // Where nodes are known to last, sharing is not for nothing.
-            Some(position) if told.is_solo && worker == CALLER && !sharing.has_lasting => {
+            // Where nodes are known to last, or share calls, sharing is not for nothing.
+            Some(position) if told.is_solo && worker == CALLER && !is_worth_it => {
                 board.unshare();
                 self.baton.give_back(position);
                 Err(WorkEnd::Solo(position))
@@ -311,19 +316,19 @@ impl Run {
         begin: Begin,
     ) -> WorkEnd {
         let clock = clock();
-        let mut released = Vec::new();
+        let (mut released, mut mates) = (Vec::new(), Vec::new());
         let mut now = clock.raw();
         let mut looked = now;
         let (mut next, mut ended) = match begin {
             Begin::Ask => (None, None),
             Begin::Run(position) => (Some(position), None),
-            Begin::Report(span, end) => (None, Some((span, end))),
+            Begin::Report(report) => (None, Some(report)),
         };
         loop {
             let position = if let Some(position) = next.take() {
                 position
             } else {
-                let told = self.exchange(py, worker, ended.take(), &mut released);
+                let told = self.exchange(py, worker, ended.take(), &mut released, &mut mates);
                 for position in released.drain(..) {
                     // SAFETY: the scheduler releases a result once, when its last consumer is over.
                     #[expect(unsafe_code, reason = "slots are shared by protocol")]
@@ -335,19 +340,29 @@ impl Run {
                     Err(end) => return end,
                 }
             };
-            // SAFETY: the scheduler dispatched the node to this worker, so its parents are finished.
-            #[expect(unsafe_code, reason = "calls nodes, see call.rs")]
-            let outcome = unsafe { caller.call(position as usize) };
-            let finish = clock.raw();
-            let span = Span { position, worker, start: now, finish };
-            let mut end = node_end(py, outcome);
+            let mut report = if mates.is_empty() {
+                // SAFETY: the scheduler dispatched the node to this worker, so its parents are finished.
+                #[expect(unsafe_code, reason = "calls nodes, see call.rs")]
+                let outcome = unsafe { caller.call(position as usize) };
+                let span = Span { position, worker, start: now, finish: clock.raw() };
+                Report::of_node(span, node_end(py, outcome))
+            } else {
+                let mut positions = vec![position];
+                positions.append(&mut mates);
+                // SAFETY: as above, and what nodes of one call give each other is no result.
+                #[expect(unsafe_code, reason = "calls nodes, see call.rs")]
+                unsafe {
+                    run_together(py, self.layout(), caller, worker, positions, now)
+                }
+            };
+            let finish = report.finish();
             if worker == CALLER && finish.wrapping_sub(looked) > signal_period_ticks() {
                 looked = finish;
                 if let Err(error) = py.check_signals() {
-                    end = NodeEnd::EndsTheProgram(error);
+                    report.set_end(NodeEnd::EndsTheProgram(error));
                 }
             }
-            ended = Some((span, end));
+            ended = Some(report);
             now = finish;
         }
     }
@@ -398,8 +413,14 @@ impl Run {
         end: SoloEnd,
         stretches: Vec<Stretch>,
     ) -> PyResult<Ending> {
-        let n_ran: usize = stretches.iter().map(|stretch| stretch.finishes.len()).sum();
-        for position in 0..(n_ran as u32).saturating_sub(1) {
+        let n_behind = match &end {
+            SoloEnd::Finished => self.layout().n_nodes() as u32,
+            SoloEnd::Failed { position, .. }
+            | SoloEnd::Interrupted { position, .. }
+            | SoloEnd::Lasting { position }
+            | SoloEnd::Taken { position } => *position,
+        };
+        for position in 0..n_behind {
             self.baton.step(position);
         }
         self.go_on(py, caller, end, stretches)
@@ -432,7 +453,7 @@ impl Run {
                     }
                 }
                 SoloEnd::Taken { position } => {
-                    Begin::Report(last_span(&mut stretches, position), NodeEnd::Finished)
+                    Begin::Report(Report::of_node(last_span(&mut stretches, position), NodeEnd::Finished))
                 }
                 SoloEnd::Failed { position, error } => match node_end(py, Err(error)) {
                     NodeEnd::EndsTheProgram(error) if self.baton.end(position) => return Err(error),
@@ -446,7 +467,7 @@ impl Run {
                     end => {
                         // Somebody has taken over, or the rest is to go on: the scheduler takes it from here.
                         self.share(&mut self.lock(), position, true);
-                        Begin::Report(last_span(&mut stretches, position), end)
+                        Begin::Report(Report::of_node(last_span(&mut stretches, position), end))
                     }
                 },
             };
@@ -504,12 +525,12 @@ impl Run {
     fn given_up(&self, py: Python<'_>, error: PyErr) -> PyErr {
         let asking = self.asking(py);
         let mut rings = Rings::new();
-        let running = self.lock().give_up(asking.as_ref(), &mut rings);
+        let (running, n_calls) = self.lock().give_up(asking.as_ref(), &mut rings);
         deliver(py, rings);
         if running.is_empty() {
             return error;
         }
-        self.parts.team.dismiss(running.len());
+        self.parts.team.dismiss(n_calls);
         let names = &self.layout().program.names;
         let paths: Vec<String> =
             running.iter().map(|position| names.path(self.layout().node_at(*position))).collect();
@@ -525,7 +546,8 @@ impl Run {
         let ended = clock().raw();
         let mut board = self.lock();
         let spans = std::mem::take(&mut board.spans);
-        let columns = Columns { started: self.parts.started, ended, solo, spans, outcomes };
+        let batches = std::mem::take(&mut board.batches);
+        let columns = Columns { started: self.parts.started, ended, solo, spans, batches, outcomes };
         Ending { columns, failures: std::mem::take(&mut board.failures) }
     }
 }
@@ -540,7 +562,7 @@ fn last_span(stretches: &mut [Stretch], position: u32) -> Span {
     Span { position, worker: CALLER, start, finish }
 }
 
-fn node_end(py: Python<'_>, outcome: PyResult<()>) -> NodeEnd {
+pub(crate) fn node_end(py: Python<'_>, outcome: PyResult<()>) -> NodeEnd {
     match outcome {
         Ok(()) => NodeEnd::Finished,
         Err(error) if error::ends_the_program(py, &error) => NodeEnd::EndsTheProgram(error),

@@ -107,6 +107,9 @@ pub(crate) struct PyStep {
     is_pure: bool,
     /// What a call occupies while it runs.
     needs: Demands,
+    /// A function that makes several calls at once, and how many at most.
+    batch: Option<Py<PyAny>>,
+    max_batch: Option<u32>,
 }
 
 impl PyStep {
@@ -136,6 +139,14 @@ impl PyStep {
 
     pub(crate) fn needs(&self) -> &Demands {
         &self.needs
+    }
+
+    pub(crate) fn batch(&self) -> Option<&Py<PyAny>> {
+        self.batch.as_ref()
+    }
+
+    pub(crate) fn max_batch(&self) -> Option<u32> {
+        self.max_batch
     }
 
     /// Refuses a call whose arguments do not fit the function.
@@ -195,7 +206,7 @@ impl PyStep {
 #[pymethods]
 impl PyStep {
     #[new]
-    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_pure, needs))]
+    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_pure, needs, batch, max_batch))]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
     fn new(
         function: Py<PyAny>,
@@ -208,6 +219,8 @@ impl PyStep {
         is_kept: bool,
         is_pure: bool,
         needs: Demands,
+        batch: Option<Py<PyAny>>,
+        max_batch: Option<u32>,
     ) -> Self {
         let declared = if declared.is_none() {
             Declared::Nothing
@@ -229,6 +242,8 @@ impl PyStep {
             is_kept,
             is_pure,
             needs,
+            batch,
+            max_batch,
         }
     }
 
@@ -254,6 +269,9 @@ impl PyStep {
         }
         if let Some(pick) = &self.pick {
             visit.call(pick)?;
+        }
+        if let Some(batch) = &self.batch {
+            visit.call(batch)?;
         }
         Ok(())
     }

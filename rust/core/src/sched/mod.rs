@@ -21,5 +21,7 @@ pub mod wake;
 pub use self::grants::Grants;
 pub use self::pools::Pools;
 pub use self::ready_set::ReadySet;
-pub use self::run::{Action, Event, FailurePolicy, Inputs, RunScheduler, SchedulerError, SchedulerOptions};
+pub use self::run::{
+    Action, Candidates, Event, FailurePolicy, Inputs, RunScheduler, SchedulerError, SchedulerOptions,
+};
 pub use self::state::NodeState;

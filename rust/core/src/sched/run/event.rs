@@ -62,6 +62,11 @@ pub enum Action {
         /// Which one.
         node: NodeId,
     },
+    /// Start this node in the same call as the one that was dispatched before.
+    Join {
+        /// Which one.
+        node: NodeId,
+    },
     /// Ask for what this node needs, and tell when it is granted.
     Ask {
         /// Which one.

@@ -9,6 +9,7 @@
 //! | event | actions, in this order |
 //! |---|---|
 //! | `Requested` | `Dispatch`, ascending; `Ask` instead where a node needs a grant and has none; what cannot be met is forgotten |
+//! | `Requested`, nodes of a class | `Dispatch` of the smallest, then `Join` for each that is started with it, ascending |
 //! | `Granted`, `Declined` | none: the node is ready, with its grant or without |
 //! | `Finished` | `Release` for inputs that this was the last consumer of; `Release` for the node itself if nobody consumes it |
 //! | `Failed`, policy `Continue` | `Release` for inputs; then for each node downstream, ascending, `Skip` and `Release` for its inputs |
@@ -21,12 +22,18 @@
 //!
 //! A result is released when all its consumers are in a final state, whichever it is; only the result of a finished node
 //! is, once, and never that of a node that is kept.
+//!
+//! Where some nodes may be started together, [`Candidates`] says which, and by which rules that is done. Of their grants, the
+//! call takes one: that of the node that asked.
 
+mod batches;
 mod event;
 mod validate;
 
 use std::sync::Arc;
 
+pub use self::batches::Candidates;
+use self::batches::{Batches, insert_ready};
 pub use self::event::{Action, Event, FailurePolicy, SchedulerError, SchedulerOptions};
 use super::ready_set::ReadySet;
 use super::state::{NodeState, Stimulus};
@@ -93,6 +100,10 @@ pub struct RunScheduler {
     grants: Option<(Arc<[bool]>, Vec<bool>)>,
     /// Nodes that are ready and have the grant that they need.
     n_granted: usize,
+    /// None where every node is started alone.
+    batches: Option<Box<Batches>>,
+    /// The time of the last call.
+    now_ns: u64,
     states: Vec<NodeState>,
     /// Predecessors that have not finished.
     n_unmet: Vec<u32>,
@@ -232,6 +243,8 @@ impl RunScheduler {
             n_unvalidated: 0,
             grants: None,
             n_granted: 0,
+            batches: None,
+            now_ns: 0,
             graph,
             inputs,
             kept,
@@ -254,8 +267,8 @@ impl RunScheduler {
 
     /// Takes in what happened and appends what is to be done; the table is in the documentation of this module.
     ///
-    /// `now_ns` is the time of the call on the caller's clock. No rule depends on it yet: it is here so that those that
-    /// will (repeating, time limits) change no caller.
+    /// `now_ns` is the time of the call on the caller's clock, or 0 where that does not matter: it says how long nodes have
+    /// waited for others of their class.
     ///
     /// # Errors
     ///
@@ -272,7 +285,7 @@ impl RunScheduler {
         events: &[Event],
         actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError> {
-        let _ = now_ns;
+        self.now_ns = self.now_ns.max(now_ns);
         let n_actions_before = actions.len();
         let outcome = events.iter().try_for_each(|event| match *event {
             Event::Requested { n_nodes } => {
@@ -298,10 +311,17 @@ impl RunScheduler {
         outcome
     }
 
-    /// The number of nodes that could be dispatched now.
+    /// How many calls could be started at the time of the last event: of one node each, or of several of a class.
     #[must_use]
     pub fn n_ready(&self) -> usize {
-        self.ready.len()
+        self.n_ready_at(self.now_ns)
+    }
+
+    /// As [`RunScheduler::n_ready`], at a later time: nodes that wait for others of their class do so for some time.
+    #[must_use]
+    pub fn n_ready_at(&self, now_ns: u64) -> usize {
+        let of_classes = |batches: &Batches| batches.n_calls_ready(now_ns, self.n_running > 0);
+        self.ready.len() + self.batches.as_deref().map_or(0, of_classes)
     }
 
     /// The number of nodes that could be dispatched now and have the grant that they need.
@@ -376,6 +396,9 @@ impl RunScheduler {
 
     fn on_requested(&mut self, n_nodes: u32, actions: &mut Vec<Action>) {
         for _ in 0..n_nodes {
+            if self.batches.is_some() && self.on_call_requested(actions) {
+                continue;
+            }
             let Some(id) = self.ready.pop_first() else {
                 return;
             };
@@ -406,7 +429,7 @@ impl RunScheduler {
                 *granted = true;
                 self.n_granted += 1;
                 self.apply(node, Stimulus::Unblocked);
-                self.ready.insert(node.get());
+                insert_ready(&mut self.ready, self.batches.as_deref_mut(), node, self.now_ns);
                 Ok(())
             }
             Some(_) | None => Err(SchedulerError::IllegalTransition { node, state, event: "granted" }),
@@ -420,6 +443,9 @@ impl RunScheduler {
             Some(granted) if *granted && state == NodeState::Ready => {
                 *granted = false;
                 self.n_granted -= 1;
+                if let Some(batches) = &mut self.batches {
+                    batches.decline(node);
+                }
                 Ok(())
             }
             Some(_) | None => Err(SchedulerError::IllegalTransition { node, state, event: "declined" }),
@@ -439,7 +465,7 @@ impl RunScheduler {
                 && let Some(unblocked) = state.after(Stimulus::Unblocked)
             {
                 *state = unblocked;
-                self.ready.insert(next.get());
+                insert_ready(&mut self.ready, self.batches.as_deref_mut(), next, self.now_ns);
             }
         }
         self.end(node, actions);
@@ -472,6 +498,9 @@ impl RunScheduler {
         self.is_stopped = true;
         self.n_granted = 0;
         while self.ready.pop_first().is_some() {}
+        if let Some(batches) = &mut self.batches {
+            batches.clear();
+        }
         for node in self.graph.nodes() {
             let state = self.states[node.index()];
             // What runs may end.
@@ -505,6 +534,9 @@ impl RunScheduler {
         }
         skipped.sort_unstable();
         for node in skipped {
+            if let Some(batches) = &mut self.batches {
+                batches.give_up(node);
+            }
             actions.push(Action::Skip { node });
             self.end(node, actions);
         }

@@ -38,6 +38,7 @@ fn check(scheduler: &mut RunScheduler, events: &[Event], expected: &[&str]) {
         .into_iter()
         .map(|action| match action {
             Action::Dispatch { node } => format!("dispatch {node}"),
+            Action::Join { node } => format!("join {node}"),
             Action::Ask { node } => format!("ask {node}"),
             Action::Release { node } => format!("release {node}"),
             Action::Skip { node } => format!("skip {node}"),

@@ -1,6 +1,7 @@
 //! The invariants of the scheduler, restated.
 
 use super::RunScheduler;
+use super::batches::Batches;
 use crate::graph::NodeId;
 use crate::sched::NodeState;
 
@@ -52,15 +53,29 @@ impl RunScheduler {
             assert!(needs_grant(node) || !has_grant(node), "node {node} has a grant only if it needs one");
             n_granted += usize::from(state == NodeState::Ready && has_grant(node));
             let n_unmet = n_unmet[node.index()];
+            let class = self.batches.as_deref().and_then(|batches| Some((batches, batches.class_of(node)?)));
+            let is_in_set = match class {
+                None => self.ready.contains(node.get()),
+                Some((batches, _)) => batches.is_ready(node) && !self.ready.contains(node.get()),
+            };
             assert_eq!(
-                self.ready.contains(node.get()),
+                is_in_set,
                 state == NodeState::Ready,
                 "the set of the ready holds node {node} exactly if it is ready"
             );
             match state {
                 NodeState::Waiting => assert!(n_unmet > 0, "node {node} waits for something"),
-                NodeState::Ready | NodeState::Running | NodeState::Finished | NodeState::Failed => {
-                    assert_eq!(n_unmet, 0, "node {node} waits for nothing when it is {state:?}");
+                NodeState::Ready => assert_eq!(n_unmet, 0, "node {node} waits for nothing when it is ready"),
+                NodeState::Running | NodeState::Finished | NodeState::Failed => {
+                    for before in self.waits_for(node) {
+                        let is_of_class =
+                            |(batches, class): (&Batches, _)| batches.class_of(before) == Some(class);
+                        let is_started = matches!(self.state(before), NodeState::Running | NodeState::Failed);
+                        assert!(
+                            class.is_some_and(is_of_class) && is_started,
+                            "node {node}, which is {state:?}, waits for nothing but nodes of its own call"
+                        );
+                    }
                 }
                 NodeState::Skipped => assert!(n_unmet > 0, "node {node} was skipped for a reason"),
                 NodeState::Delayed => {
@@ -80,7 +95,8 @@ impl RunScheduler {
         let n_in = |state: NodeState| n_by_state[state as usize];
         let n_open = n_in(NodeState::Waiting) + n_in(NodeState::Ready) + n_in(NodeState::Delayed);
         assert_eq!(self.n_granted, n_granted, "the ready that have their grant are counted");
-        assert_eq!(self.ready.len(), n_in(NodeState::Ready), "the ready are counted");
+        let n_ready_of_classes = self.batches.as_deref().map_or(0, Batches::n_ready);
+        assert_eq!(self.ready.len() + n_ready_of_classes, n_in(NodeState::Ready), "the ready are counted");
         assert_eq!(self.n_running, n_in(NodeState::Running), "the running are counted");
         assert_eq!(self.n_finished, n_in(NodeState::Finished), "the finished are counted");
         assert_eq!(self.n_left, n_open + self.n_running, "what is left is counted");
@@ -91,6 +107,23 @@ impl RunScheduler {
             "something moves as long as something waits"
         );
         assert!(!self.is_settled || self.n_left == 0, "a settled run is over");
+        if let Some(batches) = &self.batches {
+            self.validate_classes(batches);
+        }
+    }
+
+    fn validate_classes(&self, batches: &Batches) {
+        let mut counts = vec![(0, 0); batches.classes.len()];
+        for node in self.graph.nodes() {
+            if let Some(class) = batches.class_of(node) {
+                let state = self.state(node);
+                counts[class].0 += u32::from(state == NodeState::Ready);
+                let is_open = matches!(state, NodeState::Waiting | NodeState::Ready | NodeState::Delayed);
+                counts[class].1 += u32::from(is_open);
+            }
+        }
+        let counted: Vec<_> = batches.classes.iter().map(|class| (class.n_ready, class.n_open)).collect();
+        assert_eq!(counted, counts, "the ready and the open of each class are counted");
     }
 
     /// Validates when as much has happened as a validation costs, so that a long run stays linear.

@@ -1,0 +1,104 @@
+"""The batch strategy: as the optimized one, and many small calls become a few large ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makespan.abc import Batching, RunOptions
+from makespan.exceptions import ConfigurationError
+from makespan.optimizer import PASSES
+from makespan.strategies.optimized import OptimizedSequentialStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["BatchSequentialStrategy"]
+
+_BATCH_MAX = 2**32 - 1
+_WAIT_S_MAX = 3600
+
+
+class BatchSequentialStrategy(OptimizedSequentialStrategy):
+    """Calls of one step that are ready at the same time become one call of its batch form, where it has one.
+
+    Everything else is as in `OptimizedSequentialStrategy`. While there is other work to do, calls are gathered until
+    there are as many as one may have; a worker that has nothing else to do takes those that there are. A run of calls
+    that only keep each other in order (writes of one effect) is one call too, in program order.
+
+    Parameters
+    ----------
+    stop_on_failure
+        Start nothing more after a failure.
+    passes
+        Which of `makespan.optimizer.PASSES` rewrite the graph.
+    max_batch
+        Most calls in one, for steps that do not say ``max_batch=``.
+    min_batch
+        Fewer calls than this are made one by one.
+    max_wait
+        For how many seconds calls that could start may wait for others of their step, while other steps run.
+
+    Raises
+    ------
+    ConfigurationError
+        A bound has a value that it cannot have, or a pass does not exist.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> @ms.step(pure=True, batch=lambda xs: [x * x for x in xs])
+    ... def square(x: int) -> int:
+    ...     return x * x
+    >>> @ms.workflow
+    ... def squares(n: int) -> list[int]:
+    ...     return [square(x) for x in range(n)]
+    >>> with ms.SequentialExecutionEngine(BatchSequentialStrategy(max_batch=4)) as engine:
+    ...     run = engine.run(squares, 6)
+    >>> run.value, run.n_calls, run.nodes.batch_size.tolist()
+    ([0, 1, 4, 9, 16, 25], 2, [4, 4, 4, 4, 2, 2])
+    """
+
+    name = "batch"
+
+    def __init__(
+        self,
+        *,
+        stop_on_failure: bool = True,
+        passes: Iterable[str] = PASSES,
+        max_batch: int = Batching._field_defaults["max_batch"],
+        min_batch: int = Batching._field_defaults["min_batch"],
+        max_wait: float = Batching._field_defaults["max_wait"],
+    ) -> None:
+        super().__init__(stop_on_failure=stop_on_failure, passes=passes)
+        sizes: tuple[tuple[str, object], ...] = (("max_batch", max_batch), ("min_batch", min_batch))
+        for key, size in sizes:
+            if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _BATCH_MAX:
+                raise ConfigurationError(key, size, "a number of calls, at least 1")
+        wait: object = max_wait
+        if not isinstance(wait, int | float) or not 0 <= wait <= _WAIT_S_MAX:
+            raise ConfigurationError("max_wait", wait, "seconds, from 0 to an hour")
+        self.batching = Batching(max_batch, min_batch, max_wait)
+
+    def options(self, *, n_nodes: int) -> RunOptions:
+        """Decide about the runs of a workflow.
+
+        Parameters
+        ----------
+        n_nodes
+            How many nodes the workflow has.
+
+        Returns
+        -------
+        options
+            Those of the optimized strategy, and how calls are put together.
+
+        Examples
+        --------
+        >>> BatchSequentialStrategy(max_wait=0.01).options(n_nodes=1).batching
+        Batching(max_batch=256, min_batch=2, max_wait=0.01)
+        """
+        return super().options(n_nodes=n_nodes)._replace(batching=self.batching)
+
+    def __repr__(self) -> str:
+        bounds = ", ".join(f"{key}={value!r}" for key, value in self.batching._asdict().items())
+        return f"{super().__repr__()[:-1]}, {bounds})"
