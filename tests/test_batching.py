@@ -48,8 +48,8 @@ def database() -> Iterator[sqlite3.Connection]:
 
 
 def test_look_ups_in_a_database_become_a_few_statements(database: sqlite3.Connection, workers: int) -> None:
-    # Counted here, not by a trace callback: that takes the interpreter while SQLite holds the lock of the connection, for
-    # which another thread waits with the interpreter in its hands.
+    # Counted here, not by a trace callback: that would wait for the interpreter while SQLite holds the lock of the
+    # connection, for which another thread waits with the interpreter in its hands.
     statements: list[str] = []
 
     def authors_of(ids: list[int]) -> list[str]:
