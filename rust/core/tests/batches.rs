@@ -13,7 +13,7 @@ use makespan_core::sched::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use common::{config, graphs};
+use common::{config, graphs, inputs};
 
 /// How much later each event is than the one before, in nanoseconds.
 const STEP_NS: u64 = 10;
@@ -34,13 +34,7 @@ fn setups() -> impl Strategy<Value = Setup> {
     let flags = (vec(any::<bool>(), 1..8), vec(prop::bool::weighted(0.2), 1..8), any::<bool>());
     (graphs(30), classes, limits, times, flags).prop_map(
         |(graph, classes, n_max_of_class, (n_min, wait_ns_max), (is_data, needs, stops))| {
-            let mut is_data = is_data.iter().cycle();
-            let mut inputs = Inputs { offsets: vec![0], nodes: Vec::new() };
-            for node in graph.nodes() {
-                let data = graph.predecessors(node).iter().filter(|_| is_data.next() == Some(&true));
-                inputs.nodes.extend(data);
-                inputs.offsets.push(inputs.nodes.len() as u32);
-            }
+            let inputs = inputs(&graph, &is_data);
             let class_of_node = graph.nodes().map(|node| classes[node.index() % classes.len()]).collect();
             let needs = graph.nodes().map(|node| needs[node.index() % needs.len()]).collect();
             Setup {

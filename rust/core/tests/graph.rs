@@ -1,5 +1,6 @@
 //! Laws of graphs, with petgraph and slow obvious algorithms as oracles.
 
+#[expect(dead_code, reason = "each test program uses a part of what they share")]
 mod common;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -1,5 +1,6 @@
 //! Data structures and plans against slow obvious models.
 
+#[expect(dead_code, reason = "each test program uses a part of what they share")]
 mod common;
 
 use std::collections::BTreeSet;

@@ -16,7 +16,7 @@ use makespan_core::sched::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use common::{config, graphs};
+use common::{config, graphs, inputs};
 
 /// What a scheduler is made of.
 #[derive(Clone, Debug)]
@@ -32,13 +32,7 @@ struct Setup {
 impl Setup {
     /// Every edge carries data unless its turn in `is_data`, taken round robin, says otherwise.
     fn new(graph: Graph, is_data: &[bool], kept: &[bool], needs: &[bool], on_failure: FailurePolicy) -> Self {
-        let mut is_data = is_data.iter().cycle();
-        let mut inputs = Inputs { offsets: vec![0], nodes: Vec::new() };
-        for node in graph.nodes() {
-            let data = graph.predecessors(node).iter().filter(|_| is_data.next() == Some(&true));
-            inputs.nodes.extend(data);
-            inputs.offsets.push(inputs.nodes.len() as u32);
-        }
+        let inputs = inputs(&graph, is_data);
         let kept = graph.nodes().map(|node| kept[node.index() % kept.len()]).collect();
         let needs = graph.nodes().map(|node| needs[node.index() % needs.len()]).collect();
         Self {

@@ -64,6 +64,12 @@ impl Arg {
         Self::new(self.source())
     }
 
+    /// The same argument where results have other numbers.
+    #[must_use]
+    pub(crate) fn renumbered(self, numbers: &[u32]) -> Self {
+        self.node().map_or(self, |node| Self::new(Source::Result(numbers[node as usize])))
+    }
+
     #[inline]
     pub(crate) const fn is_result(self) -> bool {
         self.0 & FIXED == 0

@@ -8,7 +8,7 @@ use makespan_core::graph::{Graph, GraphError, NodeId};
 use makespan_core::optimize::{Rewrite, Touch, hazard_edges};
 use makespan_core::sched::Inputs;
 
-use crate::argument::{Arg, Source};
+use crate::argument::Arg;
 use crate::recording::flag;
 
 /// Calls of steps, by node id. Immutable.
@@ -54,10 +54,7 @@ impl Calls {
         arg_offsets.push(0);
         for old in rewrite.old_of_new() {
             flags.push(self.flags[*old as usize]);
-            args.extend(self.args_of(*old as usize).iter().map(|arg| match arg.source() {
-                Source::Result(node) => Arg::new(Source::Result(new_of_old[node as usize])),
-                Source::Constant(_) | Source::Parameter(_) => *arg,
-            }));
+            args.extend(self.args_of(*old as usize).iter().map(|arg| arg.renumbered(new_of_old)));
             arg_offsets.push(args.len() as u32);
         }
         let mut kept = vec![false; rewrite.n_new()];

@@ -12,7 +12,7 @@ use makespan_core::sched::{Candidates, Inputs, wake};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::argument::{Arg, Source};
+use crate::argument::Arg;
 use crate::calls::{Calls, mark_last_uses};
 use crate::detach::detached;
 use crate::error::BindResult;
@@ -71,18 +71,8 @@ pub(crate) struct Layout {
     pub(crate) n_args_max: usize,
     /// By position, which nodes may share a call of their batch form; none where no two may.
     pub(crate) candidates: Option<Arc<Candidates>>,
-    /// What is expected of runs, where the order was planned.
-    pub(crate) expected: Option<Expected>,
-}
-
-/// What a planned order promises, if durations are as expected.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Expected {
-    pub(crate) makespan_ns: u64,
-    /// No order ends earlier.
-    pub(crate) lower_bound_ns: u64,
-    /// How many schedules were generated to find the order.
-    pub(crate) n_schedules: u64,
+    /// Of a run, if durations are as expected; there where the order was planned.
+    pub(crate) expected_makespan_ns: Option<u64>,
 }
 
 /// How the order of a layout is found.
@@ -116,18 +106,11 @@ impl Layout {
         ordering: Ordering<'_>,
     ) -> BindResult<Self> {
         let (program, calls) = (&optimized.program, &optimized.calls);
-        let n_calls = calls.n_nodes() as u32;
-        let of_calls: Vec<u64>;
-        let expected_ns = if n_calls as usize == expected_ns.len() {
-            expected_ns
-        } else {
-            of_calls = (0..n_calls).map(|call| expected_ns[optimized.node_of(call) as usize]).collect();
-            &of_calls
-        };
+        let expected_ns = &*optimized.by_call(expected_ns);
         // A node that may have to wait lasts, for all that is known.
         let has_lasting = program.has_needs || expected_ns.iter().any(|ns| wake::is_lasting(*ns));
         let needs_watcher = program.has_needs || wake::needs_watcher(expected_ns);
-        if n_workers < 2 || n_calls < 2 || !(has_lasting || needs_watcher) {
+        if n_workers < 2 || calls.n_nodes() < 2 || !(has_lasting || needs_watcher) {
             return Self::serial(py, optimized);
         }
         let graph = optimized.graph()?;
@@ -148,8 +131,8 @@ impl Layout {
             }
             Ordering::Planned(_) | Ordering::Static => None,
         };
-        let (order, expected) = match planned {
-            Some((order, expected)) => (order, Some(expected)),
+        let (order, expected_makespan_ns) = match planned {
+            Some(planned) => (planned.order, Some(planned.makespan_ns)),
             None => (static_order(&graph, &filled_ns, n_workers), None),
         };
         let laid_out = match order {
@@ -168,7 +151,7 @@ impl Layout {
                 Self::in_order(py, optimized, Some(order), Some(sharing))
             }
         };
-        Ok(Self { expected, ..laid_out })
+        Ok(Self { expected_makespan_ns, ..laid_out })
     }
 
     fn in_order(
@@ -237,7 +220,7 @@ impl Layout {
             order,
             sharing,
             n_args_max: n_args_max as usize,
-            expected: None,
+            expected_makespan_ns: None,
             candidates: None,
         }
     }
@@ -322,7 +305,7 @@ impl Layout {
     }
 }
 
-/// The planned order and what is expected of it; none where it cannot be planned.
+/// The planned order; none where it cannot be planned.
 fn planned(
     py: Python<'_>,
     optimized: &Optimized,
@@ -330,7 +313,7 @@ fn planned(
     durations_ns: &[u64],
     n_workers: usize,
     needs: Option<&Needs>,
-) -> BindResult<Option<(StaticOrder, Expected)>> {
+) -> BindResult<Option<RunOrder>> {
     let (demands, capacities, _) = needs.map_or_else(Default::default, |needs| needs.demands(optimized));
     let Some(problem) = problem_of_workers(graph, durations_ns, n_workers, &demands, &capacities) else {
         return Ok(None);
@@ -338,8 +321,7 @@ fn planned(
     // It takes at most a tenth of a second: signals are looked at afterwards.
     let found = detached(py, || run_order(&problem, n_workers, 0));
     py.check_signals()?;
-    let RunOrder { order, makespan_ns, lower_bound_ns, n_schedules } = found;
-    Ok(Some((order, Expected { makespan_ns, lower_bound_ns, n_schedules })))
+    Ok(Some(found))
 }
 
 /// By position, whether the node needs a grant; none where no node does.
@@ -384,10 +366,7 @@ fn permuted(calls: &Calls, order: &[NodeId], position: &[u32]) -> (Vec<Arg>, Vec
     let mut offsets = Vec::with_capacity(order.len() + 1);
     offsets.push(0);
     for id in order {
-        args.extend(calls.args_of(id.index()).iter().map(|arg| match arg.source() {
-            Source::Result(node) => Arg::new(Source::Result(position[node as usize])),
-            Source::Constant(_) | Source::Parameter(_) => *arg,
-        }));
+        args.extend(calls.args_of(id.index()).iter().map(|arg| arg.renumbered(position)));
         offsets.push(args.len() as u32);
     }
     let mut flags: Vec<u32> = order.iter().map(|id| calls.flags[id.index()]).collect();

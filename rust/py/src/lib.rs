@@ -49,6 +49,7 @@ mod resources;
 mod run;
 mod scan;
 mod shared;
+mod signals;
 mod solo;
 mod step;
 mod sync;

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use makespan_core::graph::Graph;
 use makespan_core::sched::list::{ListError, ListOptions, ListScheduler, NodeColumns, Reason, priorities_of};
@@ -17,13 +16,11 @@ use crate::clock::clock;
 use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
+use crate::signals::SignalWatch;
 use crate::time_source::TimeSource;
 
 /// From so many nodes on, a call leaves the interpreter while it works.
 const N_NODES_DETACHED: usize = 16_384;
-
-/// How often a simulation looks for signals.
-const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
 
 /// State, unfinished predecessors, priority, attempts, earliest start in nanoseconds (`u64::MAX`: none), worker (-1: none).
 type PyColumns<'py> = (
@@ -358,23 +355,17 @@ impl PyListScheduler {
             .map(|(at_ns, resource, capacity)| (at_ns, Disturbance::SetCapacity { resource, capacity }));
         let mut disturbances: Vec<_> = cancels.chain(resizes).collect();
         disturbances.sort_by_key(|(at_ns, _)| *at_ns);
-        let mut interrupted = None;
+        let mut signals = SignalWatch::new();
         let simulated = detached(py, || {
             let mut scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut looked = clock().raw();
             let mut n_moments = 0_u32;
             simulate(&mut scheduler, &behavior, &disturbances, |_, _| {
                 n_moments = n_moments.wrapping_add(1);
-                if n_moments.is_multiple_of(64) && clock().delta(looked, clock().raw()) > SIGNAL_PERIOD {
-                    looked = clock().raw();
-                    interrupted = Python::attach(|py| py.check_signals().err());
-                }
-                if interrupted.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                let is_quiet = !n_moments.is_multiple_of(64) || signals.is_quiet(clock().raw());
+                if is_quiet { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
         })?;
-        if let Some(error) = interrupted {
-            return Err(error.into());
-        }
+        signals.end()?;
         Ok((
             simulated.starts_ns.into_pyarray(py),
             simulated.finishes_ns.into_pyarray(py),

@@ -1,5 +1,6 @@
 //! Programs as they are run: whole, or what the passes of the core leave of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use makespan_core::graph::Graph;
@@ -84,6 +85,20 @@ impl Optimized {
         };
         let call = rewrite.new_of_old()[node as usize];
         (call != Rewrite::GONE).then_some(call)
+    }
+
+    /// What is known by node, by call.
+    pub(crate) fn by_call<'a, T: Copy>(&self, of_node: &'a [T]) -> Cow<'a, [T]> {
+        match &self.rewrite {
+            None => Cow::Borrowed(of_node),
+            Some(rewrite) => rewrite.old_of_new().iter().map(|node| of_node[*node as usize]).collect(),
+        }
+    }
+
+    /// By node, the node whose result stands for its own, itself where it runs; none for a pruned one.
+    pub(crate) fn representatives(&self) -> Vec<Option<u32>> {
+        let nodes = 0..self.program.n_nodes() as u32;
+        nodes.map(|node| self.call_of(node).map(|call| self.node_of(call))).collect()
     }
 
     /// What became of a node.

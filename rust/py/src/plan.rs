@@ -13,7 +13,8 @@ use crate::clock::clock;
 use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
-use crate::plan_team::{Limits, SIGNAL_PERIOD, best_of};
+use crate::plan_team::{Limits, best_of};
+use crate::signals::SignalWatch;
 
 type PyIds<'py> = Bound<'py, PyArray1<i64>>;
 
@@ -112,25 +113,17 @@ pub(crate) fn simulate_runs<'py>(
     let (graph, capacities, priorities) = (graph.shared(), copied(&capacities), copied(&priorities));
     let demands = demands.as_array().iter().copied().collect();
     let quantiles_ns: Vec<u64> = quantiles_ns.as_array().iter().copied().collect();
-    let mut interruption = None;
+    let mut signals = SignalWatch::new();
     let runs = detached(py, || {
         let certain_ns = vec![1; graph.n_nodes()];
         let problem = Problem::new(graph, certain_ns, demands, capacities)?;
         let quantiles = DurationQuantiles::new(deviates, &quantiles_ns);
-        let mut looked = clock().raw();
         Ok::<_, PlanError>(core_simulate_runs(&problem, &priorities, &quantiles, n_samples, seed, || {
-            let now = clock().raw();
-            if clock().delta(looked, now) > SIGNAL_PERIOD {
-                looked = now;
-                interruption = Python::attach(|py| py.check_signals().err());
-            }
-            interruption.is_none()
+            signals.is_quiet(clock().raw())
         }))
     })?;
-    match interruption {
-        Some(error) => Err(error.into()),
-        None => Ok((runs.makespans_ns.into_pyarray(py), runs.n_critical.into_pyarray(py))),
-    }
+    signals.end()?;
+    Ok((runs.makespans_ns.into_pyarray(py), runs.n_critical.into_pyarray(py)))
 }
 
 /// Return what is wrong with a schedule first: ("precedence", before, after), ("capacity", resource, nanoseconds), or None.

@@ -10,7 +10,7 @@ use crate::clock::clock;
 use crate::detach::detached;
 use crate::error::BindResult;
 use crate::graph::{PyGraph, copied};
-use crate::plan_team::SIGNAL_PERIOD;
+use crate::signals::SignalWatch;
 
 /// Order, its peak, what no order undercuts, how many orders were tried; starts, their peak and makespan; peak and makespan
 /// of list scheduling that does not look at memory. Bytes and nanoseconds.
@@ -34,28 +34,18 @@ pub(crate) fn plan_memory<'py>(
 ) -> BindResult<PyMemoryPlan<'py>> {
     let (graph, bytes, kept, durations_ns) =
         (graph.shared(), copied(&sizes), copied(&kept), copied(&durations_ns));
-    let mut interruption = None;
+    let mut signals = SignalWatch::new();
     let found = detached(py, || {
         let n_nodes = graph.n_nodes();
         let n_tries_max = max_tries.unwrap_or_else(|| default_memory_tries(n_nodes));
         let problem = Problem::new(graph, durations_ns, vec![1; n_nodes], vec![n_workers])?;
         let sizes = Sizes::new(problem.graph(), &bytes, &kept);
-        let mut looked = clock().raw();
-        let found = low_memory_order(sizes, seed, n_tries_max, || {
-            let now = clock().raw();
-            if clock().delta(looked, now) > SIGNAL_PERIOD {
-                looked = now;
-                interruption = Python::attach(|py| py.check_signals().err());
-            }
-            interruption.is_none()
-        });
+        let found = low_memory_order(sizes, seed, n_tries_max, || signals.is_quiet(clock().raw()));
         let schedule = low_memory_schedule(&problem, sizes, &found.order, price_milli);
         Ok::<_, PlanError>((found, schedule))
     });
+    signals.end()?;
     let (found, schedule) = found?;
-    if let Some(error) = interruption {
-        return Err(error.into());
-    }
     let order: Vec<i64> = found.order.iter().map(|node| i64::from(node.get())).collect();
     Ok((
         order.into_pyarray(py),

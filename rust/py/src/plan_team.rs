@@ -9,9 +9,7 @@ use makespan_core::plan::{Planned, WorkerPlanned};
 use pyo3::Python;
 
 use crate::clock::clock;
-
-/// How often a search looks for signals.
-pub(crate) const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
+use crate::signals::{self, SignalWatch};
 
 /// How long is planned, and by how many threads.
 pub(crate) struct Limits {
@@ -107,17 +105,10 @@ pub(crate) fn best_of<T: Judged + Send, E: Send>(
     search: impl Fn(u64, u64, &mut dyn FnMut() -> bool) -> Result<T, E> + Sync,
 ) -> Result<T, E> {
     if limits.n_threads <= 1 {
-        let mut looked = limits.begun;
+        let mut signals = SignalWatch::new();
         return search(limits.seed, limits.n_schedules_max, &mut || {
             let now = clock().raw();
-            if limits.is_over(now) {
-                return false;
-            }
-            if clock().delta(looked, now) > SIGNAL_PERIOD {
-                looked = now;
-                return !is_interrupted();
-            }
-            true
+            !limits.is_over(now) && signals.is_quiet(now)
         });
     }
     // Threads from this one on are to end.
@@ -140,7 +131,7 @@ pub(crate) fn best_of<T: Judged + Send, E: Send>(
         drop(sender);
         let mut found = Vec::with_capacity(limits.n_threads);
         loop {
-            match receiver.recv_timeout(SIGNAL_PERIOD) {
+            match receiver.recv_timeout(signals::PERIOD) {
                 Ok(result) => found.push(result),
                 Err(RecvTimeoutError::Timeout) if is_interrupted() => ends_from.store(0, Ordering::Relaxed),
                 Err(RecvTimeoutError::Timeout) => {}

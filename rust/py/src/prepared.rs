@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use makespan_core::optimize::Passes;
-use makespan_core::predict::UNKNOWN_NS;
+use makespan_core::predict::{UNKNOWN_NS, filled_ns};
 use makespan_core::sched::FailurePolicy;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::ffi;
@@ -82,9 +82,7 @@ impl PyPrepared {
                 return Ok(Arc::clone(layout));
             }
         }
-        let optimized = self
-            .optimized
-            .get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes, PyStep::is_pure)));
+        let optimized = self.optimized(py);
         let mut layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
             let ordering = if self.plans { Ordering::Planned(needs) } else { Ordering::Static };
@@ -330,8 +328,13 @@ impl PyPrepared {
 }
 
 /// See `PyPrepared::expectations`.
-type Expectations<'py> =
-    (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>, Vec<String>);
+type Expectations<'py> = (
+    Bound<'py, PyArray1<u64>>,
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Vec<String>,
+);
 
 /// A value, and results of `keep=True` steps by node id.
 type Harvest = (Py<PyAny>, Vec<(u32, Py<PyAny>)>);
@@ -464,17 +467,14 @@ impl PyPrepared {
         Ok((0..layout.n_nodes() as u32).map(|position| layout.node_at(position)).collect())
     }
 
-    /// What is known before a run of the calls that are made, in program order: expected durations in nanoseconds, -1
-    /// where nothing is known; what each occupies, one row after another; how much there is of it; the names of it.
+    /// What is known before a run of the calls that are made, in program order: expected durations in nanoseconds, and
+    /// whether they are known or taken to be like those; what each occupies, one row after another; how much there is of it; the names of it.
     fn expectations<'py>(&self, py: Python<'py>) -> BindResult<Expectations<'py>> {
         let optimized = self.optimized(py);
-        let of_node = history::lock(&self.history).expected_ns(py, &self.program);
-        let expected_ns: Vec<i64> = (0..optimized.n_nodes() as u32)
-            .map(|call| match of_node[optimized.node_of(call) as usize] {
-                UNKNOWN_NS => -1,
-                ns => i64::try_from(ns).unwrap_or(i64::MAX),
-            })
-            .collect();
+        let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
+        let expected_ns = optimized.by_call(&expected_ns);
+        let is_known: Vec<bool> = expected_ns.iter().map(|ns| *ns != UNKNOWN_NS).collect();
+        let filled_ns = filled_ns(&expected_ns);
         let (demands, capacities, names) = match self.needs(py)? {
             Some(needs) => {
                 let (demands, capacities, pools) = needs.demands(optimized);
@@ -482,7 +482,13 @@ impl PyPrepared {
             }
             None => Default::default(),
         };
-        Ok((expected_ns.into_pyarray(py), demands.into_pyarray(py), capacities.into_pyarray(py), names))
+        Ok((
+            filled_ns.into_pyarray(py),
+            is_known.into_pyarray(py),
+            demands.into_pyarray(py),
+            capacities.into_pyarray(py),
+            names,
+        ))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -306,10 +306,7 @@ impl PyProgram {
             step.is_pure()
                 || (matches!(step.declared(), Declared::Nothing) && assumed_pure.contains(step.name()))
         };
-        let optimized = Optimized::new(py, &self.0, passes.0, is_pure);
-        (0..self.0.n_nodes() as u32)
-            .map(|node| optimized.call_of(node).map(|call| optimized.node_of(call)))
-            .collect()
+        Optimized::new(py, &self.0, passes.0, is_pure).representatives()
     }
 
     /// Edges of values that are passed, and of declared order: (before, after), perhaps repeated.

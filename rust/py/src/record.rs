@@ -177,23 +177,19 @@ impl PyRecord {
     /// The longest chain of dependencies by measured durations: node ids, and its length in nanoseconds.
     fn critical_path(&self) -> BindResult<(Vec<u32>, u64)> {
         let optimized = &self.layout.optimized;
-        let of_node = self.durations_ns();
-        let of_call: Vec<u64> =
-            (0..optimized.n_nodes() as u32).map(|call| of_node[optimized.node_of(call) as usize]).collect();
-        let found = critical_path(&*optimized.graph()?, &of_call)?;
+        let found = critical_path(&*optimized.graph()?, &optimized.by_call(&self.durations_ns()))?;
         Ok((found.path.iter().map(|call| optimized.node_of(call.get())).collect(), found.length_ns))
     }
 
-    /// The node whose result was taken for that of a node, itself where it ran; none for a pruned one.
-    fn representative(&self, node: u32) -> Option<u32> {
-        self.layout.position_of(node).map(|position| self.layout.node_at(position))
+    /// By node, the node whose result was taken for its own, itself where it ran; none for a pruned one.
+    fn representatives(&self) -> Vec<Option<u32>> {
+        self.layout.optimized.representatives()
     }
 
-    /// Of a planned order: the expected makespan, what no order undercuts, both in nanoseconds, and how many schedules were
-    /// generated to find it.
-    fn expected(&self) -> Option<(u64, u64, u64)> {
-        let expected = self.layout.expected?;
-        Some((expected.makespan_ns, expected.lower_bound_ns, expected.n_schedules))
+    /// The makespan in nanoseconds that a planned order promised.
+    #[getter]
+    fn expected_makespan_ns(&self) -> Option<u64> {
+        self.layout.expected_makespan_ns
     }
 
     /// The `n` nodes that took longest, and how long in nanoseconds.

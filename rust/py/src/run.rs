@@ -5,7 +5,6 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use makespan_core::sched::grants::Ticket;
 use makespan_core::sched::{FailurePolicy, wake};
@@ -25,12 +24,10 @@ use crate::needs::Needs;
 use crate::program::PyProgram;
 use crate::progress::ProgressCell;
 use crate::shared::{Rings, deliver};
+use crate::signals;
 use crate::solo::{SoloEnd, signal_period_ticks, solo};
 use crate::team::Team;
 use crate::watcher::Watcher;
-
-/// How long the caller waits before it looks for signals.
-const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
 
 /// The worker number of the thread that called `run`.
 const CALLER: u16 = 0;
@@ -498,7 +495,7 @@ impl Run {
     fn wait(&self, py: Python<'_>) -> PyResult<bool> {
         loop {
             let pause =
-                self.parts.needs.as_ref().map_or(SIGNAL_PERIOD, |needs| needs.pause(py, SIGNAL_PERIOD));
+                self.parts.needs.as_ref().map_or(signals::PERIOD, |needs| needs.pause(py, signals::PERIOD));
             let woken = detached(py, || {
                 let mut board = self.lock();
                 let mut is_timed_out = false;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::budget::Budget;
 use super::list::list_schedule;
 use super::problem::Problem;
 use super::random::Random;
@@ -176,7 +177,7 @@ pub fn low_memory_order(
     sizes: Sizes<'_>,
     seed: u64,
     n_tries_max: u64,
-    mut keep_going: impl FnMut() -> bool,
+    keep_going: impl FnMut() -> bool,
 ) -> MemoryOrder {
     let graph = sizes.graph;
     let constructed = [
@@ -190,15 +191,12 @@ pub fn low_memory_order(
     let costs: Vec<(u64, u128)> = constructed.iter().map(|order| sizes.cost_of_order(order)).collect();
     let (mut order, mut cost) =
         constructed.into_iter().zip(costs).min_by_key(|(_, cost)| *cost).unwrap_or_default();
-    let mut n_tried = n_constructed;
+    let n_tries_max = n_constructed.saturating_add(n_tries_max);
+    let mut budget = Budget::new(n_constructed, n_tries_max, keep_going);
     if graph.n_nodes() <= N_NODES_IMPROVED_MAX {
         let mut random = Random::new(seed);
         let mut tried = order.clone();
-        for _ in 0..n_tries_max {
-            if cost.0 == lower_bound_bytes || order.len() < 2 || !keep_going() {
-                break;
-            }
-            n_tried += 1;
+        while cost.0 > lower_bound_bytes && order.len() > 1 && budget.spend().is_some() {
             tried.clone_from(&order);
             if !move_a_node(graph, &mut tried, &mut random) {
                 continue;
@@ -210,7 +208,7 @@ pub fn low_memory_order(
             }
         }
     }
-    MemoryOrder { order, peak_bytes: cost.0, lower_bound_bytes, n_tried }
+    MemoryOrder { order, peak_bytes: cost.0, lower_bound_bytes, n_tried: budget.n_spent() }
 }
 
 /// Finds starts with a small peak whose makespan is at most `price_milli` thousandths of that of list scheduling by upward rank.

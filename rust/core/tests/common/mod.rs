@@ -1,6 +1,7 @@
 //! Random graphs for the tests of this folder, and how many of them are tried.
 
 use makespan_core::graph::{Graph, NodeId};
+use makespan_core::sched::Inputs;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -58,4 +59,16 @@ pub(crate) fn closure(n_nodes: usize, edges: &[(NodeId, NodeId)]) -> Vec<Vec<boo
         }
     }
     reaches
+}
+
+/// Data inputs of all nodes: every edge carries data unless its turn in `is_data`, taken round robin, says otherwise.
+pub(crate) fn inputs(graph: &Graph, is_data: &[bool]) -> Inputs {
+    let mut is_data = is_data.iter().cycle();
+    let mut inputs = Inputs { offsets: vec![0], nodes: Vec::new() };
+    for node in graph.nodes() {
+        let data = graph.predecessors(node).iter().filter(|_| is_data.next() == Some(&true));
+        inputs.nodes.extend(data);
+        inputs.offsets.push(inputs.nodes.len() as u32);
+    }
+    inputs
 }
