@@ -13,6 +13,7 @@ from makespan.builder import Workflow
 from makespan.config import WORKERS_MAX, Settings
 from makespan.exceptions import ClosedEngineError, ConfigurationError, ValidationError
 from makespan.executors.threads import WorkerThreads
+from makespan.optimizer import described
 from makespan.resources import ResourceManager
 from makespan.result import RunResult, to_exception
 from makespan.workflow import WorkflowFunction
@@ -336,12 +337,7 @@ class SequentialExecutionEngine:
         """
         from makespan.workflow_plan import plan_of_workflow
 
-        if isinstance(workflow, WorkflowFunction):
-            program = workflow._traced(args, kwargs)
-        elif isinstance(workflow, Workflow):
-            program = workflow._finished()
-        else:
-            raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
+        program = described(workflow, args, kwargs)
         options = self._strategy.options(n_nodes=program.n_nodes)
         n_workers = 1 if options.executor == "serial" else self._workers
         return plan_of_workflow(self._prepared(workflow, program), options.passes, n_workers)

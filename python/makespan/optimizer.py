@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from makespan.builder import Workflow
 from makespan.exceptions import ConfigurationError
 from makespan.step import unknown_option
+from makespan.workflow import WorkflowFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from makespan import _core
-    from makespan.builder import Workflow
     from makespan.scheduling.graph import DependencyGraph
-    from makespan.workflow import WorkflowFunction
 
     Edges: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -74,7 +74,7 @@ class Rewriting:
     @property
     def n_runs(self) -> int:
         """How many of them run."""
-        return len(self.paths) - len(self.pruned) - len(self.merged)
+        return len(self.running)
 
     @property
     def running(self) -> list[str]:
@@ -98,17 +98,7 @@ class Rewriting:
     @cached_property
     def graph(self) -> DependencyGraph:
         """The nodes that run, in program order, and what orders them."""
-        import numpy as np
-
-        from makespan.scheduling.graph import DependencyGraph
-
-        stands_in = np.array([-1 if other is None else other for other in self._representatives], np.int64)
-        runs = stands_in == np.arange(stands_in.size)
-        place = np.cumsum(runs) - 1
-        before, after = (np.concatenate(ends) for ends in zip(*self._edges, strict=True))
-        before = stands_in[before]
-        is_left = (before >= 0) & runs[after]
-        return DependencyGraph.from_edges(int(runs.sum()), place[before[is_left]], place[after[is_left]])
+        return graph_of_running(self._representatives, self._edges)
 
     @property
     def n_edges(self) -> dict[str, int]:
@@ -132,12 +122,12 @@ class Rewriting:
     @cached_property
     def missing_promises(self) -> dict[str, int]:
         """By step, how many calls ``pure=True`` on it would save; steps where it would save none are left out."""
-        saved = {}
+        saved, n_runs_now = {}, self.n_runs
         for step in dict.fromkeys(self._program.step_names()):
             assumed = self._program.representatives(self.passes, [step])
             n_runs = sum(node == other for node, other in enumerate(assumed))
-            if n_runs < self.n_runs:
-                saved[step] = self.n_runs - n_runs
+            if n_runs < n_runs_now:
+                saved[step] = n_runs_now - n_runs
         return saved
 
     @cached_property
@@ -245,19 +235,32 @@ class WorkflowOptimizer:
         >>> ms.WorkflowOptimizer().optimize(wf).merged
         {'demo/double[1]': 'demo/double[0]'}
         """
-        return Rewriting(_program(workflow, args, kwargs), self.passes)
+        return Rewriting(described(workflow, args, kwargs), self.passes)
 
     def __repr__(self) -> str:
         switches = ", ".join(f"{name}={name in self.passes}" for name in PASSES)
         return f"{type(self).__name__}({switches})"
 
 
-def _program(workflow: object, args: tuple[object, ...], kwargs: dict[str, object]) -> _core.Program:
-    from makespan.builder import Workflow
-    from makespan.workflow import WorkflowFunction
-
+def described(workflow: object, args: tuple[object, ...], kwargs: dict[str, object]) -> _core.Program:
+    """Return the program of a workflow, traced with arguments or built; refuse what is none."""
     if isinstance(workflow, WorkflowFunction):
         return workflow._traced(args, kwargs)
     if isinstance(workflow, Workflow):
         return workflow._finished(kwargs)
     raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
+
+
+def graph_of_running(representatives: Sequence[int | None], edges: Iterable[Edges]) -> DependencyGraph:
+    """Return the graph of the nodes that stand for themselves, in their order; edges come from what stands in."""
+    import numpy as np
+
+    from makespan.scheduling.graph import DependencyGraph
+
+    stands_in = np.array([-1 if other is None else other for other in representatives], np.int64)
+    runs = stands_in == np.arange(stands_in.size)
+    place = np.cumsum(runs) - 1
+    before, after = (np.concatenate(ends) for ends in zip(*edges, strict=True))
+    before = stands_in[before]
+    is_left = (before >= 0) & runs[after]
+    return DependencyGraph.from_edges(int(runs.sum()), place[before[is_left]], place[after[is_left]])

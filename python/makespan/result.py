@@ -174,8 +174,8 @@ class RunResult(Generic[R]):
     @property
     def expected_makespan_s(self) -> float | None:
         """Seconds that the plan expected the makespan to be; None where the order was not planned."""
-        expected = self._record.expected()
-        return None if expected is None else expected[0] / 1e9
+        expected_ns = self._record.expected_makespan_ns
+        return None if expected_ns is None else expected_ns / 1e9
 
     @property
     def mean_concurrency(self) -> float:
@@ -334,14 +334,14 @@ class RunResult(Generic[R]):
             lines.append("  nobody needs its result and its step is pure, so that it was left out")
             return "\n".join(lines)
         if columns.outcome[node] == "merged":
-            lines.append(f"  is the same call as {self.paths[self._ran_for(node)]}, whose result was taken")
+            lines.append(f"  is the same call as {self.paths[self._ran_for[node]]}, whose result was taken")
             return "\n".join(lines)
         reasons = program.reasons(node)
         if reasons:
             before = ", ".join(f"{self.paths[other]} ({', '.join(why)})" for other, why in reasons)
             wait = ""
             if worker >= 0:
-                ready_s = max(float(columns.finish_s[self._ran_for(other)]) for other, _ in reasons)
+                ready_s = max(float(columns.finish_s[self._ran_for[other]]) for other, _ in reasons)
                 waited_s = max(float(columns.start_s[node]) - ready_s, 0.0)
                 wait = f", the last of them finished {seconds_text(waited_s)} before it started"
             lines.append(f"  came after {before}{wait}")
@@ -407,10 +407,11 @@ class RunResult(Generic[R]):
             ],
         }
 
-    def _ran_for(self, node: int) -> int:
-        """Return the node whose result was taken for that of a node."""
-        representative = self._record.representative(node)
-        return node if representative is None else representative
+    @cached_property
+    def _ran_for(self) -> list[int]:
+        """By node, the node whose result was taken for its own."""
+        representatives = enumerate(self._record.representatives())
+        return [node if other is None else other for node, other in representatives]
 
     def _node(self, path: str) -> int:
         for wanted in (path, f"{self.workflow}/{path}"):

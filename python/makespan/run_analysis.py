@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from makespan.optimizer import PASSES
+from makespan.optimizer import PASSES, graph_of_running
 from makespan.planning.planner import plan
 from makespan.result import seconds_text
-from makespan.scheduling.graph import DependencyGraph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,38 +162,28 @@ class _Replay:
 
     def __init__(self, result: RunResult[Any]) -> None:
         self.program: _core.Program = result._record.program
-        durations_s = np.nan_to_num(result.nodes.duration_s)
-        self.durations_s: NDArray[np.float64] = durations_s
-        n_nodes = durations_s.size
-        self.representatives = np.array(
-            [-1 if (other := result._record.representative(node)) is None else other for node in range(n_nodes)],
-            np.int64,
-        )
+        self.durations_s: NDArray[np.float64] = np.nan_to_num(result.nodes.duration_s)
+        self.representatives: list[int | None] = result._record.representatives()
 
     def makespan_s(
         self,
         n_workers: int,
         *,
         ignored: str | None = None,
-        representatives: NDArray[np.int64] | None = None,
+        representatives: list[int | None] | None = None,
     ) -> float:
         """Simulate list scheduling, the longest remaining chain first; effects of the step ``ignored`` do not order."""
         stands_in = self.representatives if representatives is None else representatives
-        ends = [*self.program.given_edges(), self.program.effect_edges(ignored)]
-        before = stands_in[np.concatenate([end[0] for end in ends])]
-        after = np.concatenate([end[1] for end in ends])
-        is_left = (before >= 0) & (stands_in[after] == after)
-        runs = stands_in == np.arange(stands_in.size)
-        durations_s = np.where(runs, self.durations_s, 0.0)
-        graph = DependencyGraph.from_edges(stands_in.size, before[is_left], after[is_left])
-        occupies = runs.astype(np.int64)[:, None]
+        graph = graph_of_running(stands_in, [*self.program.given_edges(), self.program.effect_edges(ignored)])
+        durations_s = self.durations_s[[node for node, other in enumerate(stands_in) if node == other]]
+        occupies = np.ones((graph.n_nodes, 1), np.int64)
         return float(plan(graph, durations_s, occupies, [n_workers], max_schedules=1).makespan)
 
-    def if_pure(self, step: str) -> NDArray[np.int64]:
+    def if_pure(self, step: str) -> list[int | None]:
         """By node, which would have run for it if a step promised to be pure; what did not run stays out."""
         assumed = self.program.representatives(PASSES, [step])
-        found = np.array([-1 if other is None else other for other in assumed], np.int64)
-        return np.where(self.representatives < 0, -1, found)
+        pairs = zip(self.representatives, assumed, strict=True)
+        return [None if before is None else other for before, other in pairs]
 
 
 def analyze_run(result: RunResult[Any]) -> RunAnalysis:
@@ -229,7 +218,7 @@ def analyze_run(result: RunResult[Any]) -> RunAnalysis:
         changes.append(RunChange(f"no order by the effects of {step}", made, simulated_s - made))
     for step in _longest_steps(names, replay.durations_s):
         stands_in = replay.if_pure(step)
-        if not np.array_equal(stands_in, replay.representatives):
+        if stands_in != replay.representatives:
             made = replay.makespan_s(workers, representatives=stands_in)
             changes.append(RunChange(f"pure=True on {step}", made, simulated_s - made))
     return RunAnalysis(

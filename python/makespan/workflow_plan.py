@@ -154,16 +154,14 @@ def plan_of_workflow(prepared: PreparedWorkflow[Any], passes: tuple[str, ...], n
     True
     """
     rewriting = Rewriting(prepared.program, passes)
-    expected_ns, demands, capacities, names = prepared.expectations()
-    is_known = expected_ns >= 0
+    expected_ns, is_known, demands, capacities, names = prepared.expectations()
     schedule = None
     if is_known.any():
-        durations_s = np.where(is_known, expected_ns, expected_ns[is_known].mean()) / 1e9
-        ones = np.ones((durations_s.size, 1), np.int64)
+        n_nodes = expected_ns.size
         schedule = plan(
             rewriting.graph,
-            durations_s,
-            np.hstack([ones, demands.reshape(durations_s.size, capacities.size)]),
+            expected_ns / 1e9,
+            np.hstack([np.ones((n_nodes, 1), np.int64), demands.reshape(n_nodes, capacities.size)]),
             np.concatenate([[n_workers], capacities]),
         )
     return WorkflowPlan(

@@ -1,8 +1,8 @@
 """Help for tests of workflows: what "the same result" means, schedules with a fake clock, problems, slow references.
 
 `makespan.testing.reference` and `makespan.testing.reference_scheduler` hold the obvious implementations that the fast
-ones are compared with; `makespan.testing.workflows` generates workflows and needs hypothesis, so it is imported by
-those who use it.
+ones are compared with; `makespan.testing.generated_workflows` generates workflows and needs hypothesis, so it is
+imported by those who use it.
 """
 
 from __future__ import annotations
