@@ -12,7 +12,6 @@ LONGER_FILES: dict[str, str] = {
     "python/makespan/_core.pyi": "the types of one module stand in one file",
     "python/makespan/exceptions.py": "one hierarchy, read as a whole",
     "python/makespan/scheduling/scheduler.py": "one class, most of it documentation",
-    "python/makespan/testing/workflows.py": "what generated workflows are, and how they are drawn and made",
     "rust/py/src/queue.rs": "one class, and a third of it is what its users read",
     "tests/test_workflow.py": "both ways to describe a workflow, told side by side",
 }

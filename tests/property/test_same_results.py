@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import makespan as ms
 from engines import all_engines
 from makespan.testing import assert_same
+from makespan.testing.generated_workflows import descriptions
 from makespan.testing.reference import Touch, hazard_edges
-from makespan.testing.workflows import EFFECTS, Description, Ref, Tree, World, descriptions
+from makespan.testing.workflows import EFFECTS, Description, Ref, Tree, World
 
 pytestmark = pytest.mark.usefixtures("nervous_interpreter")
 thorough = settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
