@@ -1,4 +1,4 @@
-"""Sales from CSV files into columns: cleaned once for totals and again for outliers; the quality report is not asked for."""
+"""Sales from CSV files into columns: cleaned for totals and again for outliers; nobody asks for the quality here."""
 
 import csv
 import random

@@ -1,4 +1,4 @@
-"""A search index over articles, with term statistics: both need every article's terms, and most callers no statistics."""
+"""A search index over articles, with statistics: both need the terms of every article, few callers need phrases."""
 
 import math
 import random
@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import makespan as ms
@@ -43,7 +44,7 @@ def postings(weighted: list[dict[str, float]]) -> Index:
 @ms.step(pure=True)
 def pairs(article: str) -> Counter[tuple[str, str]]:
     words = WORD.findall(article.lower())
-    return Counter(zip(words, words[1:], strict=False))
+    return Counter(pairwise(words))
 
 
 @ms.step(pure=True)
