@@ -38,12 +38,14 @@ from makespan.exceptions import (
     SchedulerError,
     StepFailedError,
     StrategyError,
+    UnkeyableError,
     UnknownKeyError,
     UnknownNodeError,
     UnsatisfiableError,
     ValidationError,
     WorkflowError,
 )
+from makespan.keys import File, key_of
 from makespan.optimizer import Rewriting, WorkflowOptimizer
 from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
@@ -104,6 +106,7 @@ __all__ = [
     "ExecutionQueue",
     "ExecutionScheduler",
     "Failed",
+    "File",
     "ForeignHandleError",
     "Grant",
     "InternalError",
@@ -143,6 +146,7 @@ __all__ = [
     "StepFailedError",
     "StrategyError",
     "TicketView",
+    "UnkeyableError",
     "UnknownKeyError",
     "UnknownNodeError",
     "UnsatisfiableError",
@@ -160,6 +164,7 @@ __all__ = [
     "each",
     "effect",
     "get",
+    "key_of",
     "peak_memory",
     "plan",
     "plan_memory",

@@ -1,6 +1,7 @@
 """The native part, as Python sees it. What each name means stands beside its definition in `rust/py/src`."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import (
     Any,
@@ -39,9 +40,12 @@ __all__ = [
     "Resources",
     "Step",
     "Team",
+    "canonical_bytes",
     "critical_chain",
     "demands",
+    "durable_key",
     "each_handle",
+    "file_digest",
     "first_violation",
     "host",
     "inline",
@@ -52,6 +56,7 @@ __all__ = [
     "plan_constrained",
     "plan_memory",
     "plan_on_workers",
+    "run_key",
     "simulate_runs",
     "usable_cores",
 ]
@@ -122,6 +127,10 @@ def usable_cores() -> int: ...
 def host() -> tuple[int, int | None, int]: ...
 def demands(needs: Mapping[str, float | str]) -> list[tuple[str, int]]: ...
 def limit(name: str, value: float | str) -> int: ...
+def durable_key(value: object, name: str = "value", /) -> str: ...
+def run_key(value: object, name: str = "value", /) -> int: ...
+def canonical_bytes(value: object, name: str = "value", /) -> bytes: ...
+def file_digest(path: str | PathLike[str], /) -> bytes: ...
 def is_tracing() -> bool: ...
 def plan(
     graph: Graph,

@@ -39,6 +39,7 @@ __all__ = [
     "SchedulerError",
     "StepFailedError",
     "StrategyError",
+    "UnkeyableError",
     "UnknownKeyError",
     "UnknownNodeError",
     "UnsatisfiableError",
@@ -310,6 +311,31 @@ class ValidationError(ExecutionException, ValueError):
 
     def __str__(self) -> str:
         return f"{self.argument} is {_shortened(self.value)}; expected {self.expected}"
+
+
+class UnkeyableError(ExecutionException, TypeError):
+    """A value has no key, so that nothing can be cached or merged by it.
+
+    Parameters
+    ----------
+    path
+        Where the value stands in what was given.
+    reason
+        What is wrong with it.
+    """
+
+    code = "unkeyable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} has no key: {self.reason}; pass what identifies it instead, or give its class a method "
+            "__makespan_key__ that returns that"
+        )
 
 
 class ConfigurationError(ExecutionException, ValueError):

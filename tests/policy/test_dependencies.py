@@ -18,6 +18,7 @@ RANKS = {
     "abc": 0,
     "config": 0,
     "exceptions": 0,
+    "keys": 1,
     "scheduling": 1,
     "step": 1,
     "workflow": 1,

@@ -14,6 +14,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use crate::amount::Shown;
+use crate::key::KeyError;
 use crate::keys::Key;
 
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]
@@ -34,6 +35,7 @@ mod classes {
     pyo3::import_exception!(makespan.exceptions, QueueError);
     pyo3::import_exception!(makespan.exceptions, QueueFullError);
     pyo3::import_exception!(makespan.exceptions, SchedulerError);
+    pyo3::import_exception!(makespan.exceptions, UnkeyableError);
     pyo3::import_exception!(makespan.exceptions, UnknownKeyError);
     pyo3::import_exception!(makespan.exceptions, UnknownNodeError);
     pyo3::import_exception!(makespan.exceptions, UnsatisfiableError);
@@ -80,6 +82,8 @@ pub(crate) enum BindError {
     ClosedResources,
     /// A queue could not do what was asked of it.
     Queue(QueueRefusal),
+    /// A value has no key.
+    Unkeyable { path: String, reason: String },
 }
 
 /// Why a queue refuses.
@@ -131,6 +135,15 @@ impl From<PlanError> for BindError {
 impl From<PyErr> for BindError {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
+    }
+}
+
+impl From<KeyError> for BindError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unkeyable { path, reason } => Self::Unkeyable { path, reason },
+            KeyError::Python(error) => Self::Python(error),
+        }
     }
 }
 
@@ -186,6 +199,7 @@ impl From<BindError> for PyErr {
             BindError::AcquireTimeout { resource, requested, available, timeout_s } => {
                 raise::AcquireTimeoutError::new_err((resource, requested, available, timeout_s))
             }
+            BindError::Unkeyable { path, reason } => raise::UnkeyableError::new_err((path, reason)),
             BindError::ClosedResources => raise::ClosedResourcesError::new_err(()),
         }
     }

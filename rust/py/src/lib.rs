@@ -24,6 +24,7 @@ mod graph;
 mod handle;
 mod history;
 mod host;
+mod key;
 mod keys;
 mod layout;
 mod list_scheduler;
@@ -79,6 +80,8 @@ mod _core {
     use crate::history::PyHistory;
     #[pymodule_export]
     use crate::host::host;
+    #[pymodule_export]
+    use crate::key::{canonical_bytes, durable_key, file_digest, run_key};
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]

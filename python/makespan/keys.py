@@ -1,0 +1,188 @@
+"""Keys of values: the same for equal values in every process, refused where nothing tells values apart."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import fractions
+import os
+import pathlib
+import sys
+import types
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from makespan import _core
+
+__all__ = ["File", "key_of"]
+
+
+def key_of(value: object) -> str:
+    """Return the key of a value: a digest of its type and content that may be kept.
+
+    It is the same in every process, whatever the hash seed, and on every machine.
+
+    Parameters
+    ----------
+    value
+        Plain data, arrays, frames, dates, numbers, paths (by name), `File` (by content), enums, named tuples and
+        dataclasses, nested in any way. An object of another class has a key if its class has a method
+        ``__makespan_key__()`` that returns a value which stands for it.
+
+    Returns
+    -------
+    key
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    UnkeyableError
+        There is a value of another type in it; the message names the place.
+
+    Notes
+    -----
+    Values of different types have different keys: ``1``, ``True`` and ``1.0``; ``""`` and ``b""``; a list and a tuple.
+    So have ``0.0`` and ``-0.0``, and dicts whose keys are in different order, since a function can tell them apart. The
+    order of sets does not matter, and every NaN is the same. Arrays count by dtype, shape and content, whatever their
+    layout; dataclasses by the fields that are compared. What the methods of a class do is not part of the key.
+
+    Examples
+    --------
+    >>> import makespan as ms
+    >>> ms.key_of({"a": [1, 2]})[:16]
+    'f6b92bfbf3d11c75'
+    >>> ms.key_of({1, 2, 3}) == ms.key_of({3, 2, 1})
+    True
+    >>> ms.key_of([1, {"session": object()}])
+    Traceback (most recent call last):
+        ...
+    makespan.exceptions.UnkeyableError: value[1]['session'] has no key: nothing is known of the type builtins.object; ...
+    """
+    return _core.durable_key(value)
+
+
+class File:
+    """A file that counts by what is in it, where a path counts by its name.
+
+    Parameters
+    ----------
+    path
+        Where it is. It is read each time that its key is made.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import makespan as ms
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "data.txt"
+    ...     _ = path.write_text("one")
+    ...     before = ms.key_of(ms.File(path))
+    ...     _ = path.write_text("two")
+    ...     before == ms.key_of(ms.File(path))
+    False
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = pathlib.Path(path)
+        """Where it is."""
+
+    def __makespan_key__(self) -> bytes:
+        return _core.file_digest(self.path)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"File({str(self.path)!r})"
+
+
+_PARTS: dict[type, Callable[[Any], object]] = {
+    datetime.date: lambda value: value.isoformat(),
+    datetime.time: lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo),
+    datetime.datetime: lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo),
+    datetime.timedelta: lambda value: (value.days, value.seconds, value.microseconds),
+    datetime.timezone: lambda value: (value.utcoffset(None), value.tzname(None)),
+    decimal.Decimal: str,
+    fractions.Fraction: lambda value: (value.numerator, value.denominator),
+    uuid.UUID: lambda value: value.bytes,
+    range: lambda value: (value.start, value.stop, value.step),
+    slice: lambda value: (value.start, value.stop, value.step),
+    OrderedDict: dict,
+    deque: lambda value: (list(value), value.maxlen),
+}
+
+
+def parts(value: Any) -> tuple[str, object] | str:
+    """Take an object apart, for the native walk; a text says why there is no way to.
+
+    Parameters
+    ----------
+    value
+        What is no exact built-in type of plain data and says nothing of its key itself.
+
+    Returns
+    -------
+    parts
+        Name of its type, and a value that stands for it within the type.
+    """
+    cls = type(value)
+    name = _name_of(cls)
+    known = _PARTS.get(cls)
+    if known is not None:
+        return name, known(value)
+    if isinstance(value, type):
+        return _named("type", value)
+    if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType):
+        return "builtin", f"{value.__self__.__name__}.{value.__qualname__}"
+    found = _parts_of_array(value, cls, name)
+    if found is None:
+        found = _parts_of_instance(value, cls)
+    if found is None:
+        return f"nothing is known of the type {name}"
+    if "<locals>" in name:
+        return f"{name} is a class inside a function, which has no name of its own"
+    return name, found
+
+
+def _parts_of_instance(value: Any, cls: type) -> object:
+    """Return what stands for an object of a class that says what it is made of; None where the class does not."""
+    if isinstance(value, enum.Enum):
+        return value.name, value.value
+    if is_dataclass(cls):
+        compared = [field.name for field in fields(cls) if field.compare]
+        return tuple((name, getattr(value, name)) for name in compared)
+    if isinstance(value, tuple) and hasattr(cls, "_fields"):
+        return tuple(value)
+    if isinstance(value, pathlib.PurePath):
+        return str(value)
+    if cls.__module__ == "zoneinfo" and getattr(value, "key", None) is not None:
+        return value.key
+    return None
+
+
+def _parts_of_array(value: Any, cls: type, name: str) -> object:
+    """Return what stands for numbers, arrays and frames of the libraries that are loaded."""
+    library = cls.__module__.partition(".")[0]
+    if library == "numpy" and "numpy" in sys.modules:
+        if name == "numpy.ndarray" and value.dtype.kind in "OTV":
+            return repr(value.dtype), value.shape, value.tolist()
+        if isinstance(value, sys.modules["numpy"].generic) and value.dtype.kind != "V":
+            return value.dtype.str, value.tobytes()
+        if isinstance(value, sys.modules["numpy"].dtype):
+            return repr(value)
+    return None
+
+
+def _named(kind: str, cls: type) -> tuple[str, str] | str:
+    name = _name_of(cls)
+    return f"{name} is a class inside a function, which has no name of its own" if "<locals>" in name else (kind, name)
+
+
+def _name_of(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

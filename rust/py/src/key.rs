@@ -1,0 +1,412 @@
+//! Keys of Python values: a walk over the value that puts its canonical bytes (`makespan_core::key`) into a digest.
+//!
+//! Exact built-in types, arrays, and classes with a `__makespan_key__` are dealt with here. What else is known is taken
+//! apart by `makespan.keys.parts`; what is not known is refused with the path to it.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::PathBuf;
+
+use makespan_core::key::{self, Blob, Container, Named, Singleton, Sink};
+use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyEllipsis, PyFloat, PyFrozenSet, PyInt, PyList, PySet,
+    PyString, PyTuple, PyType,
+};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use crate::detach::detached;
+use crate::error::BindResult;
+
+static PARTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Deeper nesting is refused: the walk recurses, and a value may contain itself.
+const DEPTH_MAX: u32 = 200;
+
+/// Bytes are gathered before they are hashed; a run of at least this many is not copied.
+const N_GATHERED_MAX: usize = 1 << 12;
+
+/// Why a value has no key.
+#[derive(Debug)]
+pub(crate) enum KeyError {
+    /// A value in it is of a type that is not known, or nested too deep.
+    Unkeyable { path: String, reason: String },
+    /// Python code that was asked raised.
+    Python(PyErr),
+}
+
+impl From<PyErr> for KeyError {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
+type KeyResult<T> = Result<T, KeyError>;
+
+/// What stands around a value, for the message that refuses it; nothing is made of it before that.
+#[derive(Clone, Copy)]
+enum Place<'a, 'py> {
+    Root(&'a str),
+    Index(&'a Place<'a, 'py>, usize),
+    Key(&'a Place<'a, 'py>, &'a Bound<'py, PyAny>),
+    KeyItself(&'a Place<'a, 'py>),
+    Member(&'a Place<'a, 'py>),
+}
+
+impl Place<'_, '_> {
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Root(name) => text.push_str(name),
+            Self::Index(around, idx) => {
+                around.write(text);
+                let _ = write!(text, "[{idx}]");
+            }
+            Self::Key(around, key) => {
+                around.write(text);
+                let shown = key.repr().map_or_else(|_| "…".to_owned(), |shown| shown.to_string());
+                let _ = write!(text, "[{shown:.80}]");
+            }
+            Self::KeyItself(around) => {
+                around.write(text);
+                text.push_str(".keys()");
+            }
+            Self::Member(around) => {
+                around.write(text);
+                text.push_str("{…}");
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, reason: String) -> KeyError {
+        let mut path = String::new();
+        self.write(&mut path);
+        KeyError::Unkeyable { path, reason }
+    }
+}
+
+/// Puts the canonical bytes of a value; `name` is what a message calls it, for instance "args".
+pub(crate) fn encode(value: &Bound<'_, PyAny>, name: &str, sink: &mut impl Sink) -> KeyResult<()> {
+    put(value, Place::Root(name), DEPTH_MAX, sink)
+}
+
+/// The digest to keep: the same in every process, on every machine, and safe against constructed collisions.
+pub(crate) fn durable_digest(value: &Bound<'_, PyAny>, name: &str) -> KeyResult<[u8; 32]> {
+    let mut sink = Hashing::<blake3::Hasher>::default();
+    encode(value, name, &mut sink)?;
+    Ok(sink.digest())
+}
+
+/// The digest for use within a run: 128 bits and faster, but collisions could be constructed.
+pub(crate) fn run_digest(value: &Bound<'_, PyAny>, name: &str) -> KeyResult<u128> {
+    let mut sink = Hashing::<Xxh3>::default();
+    encode(value, name, &mut sink)?;
+    Ok(sink.digest())
+}
+
+/// A hash function that bytes go through in pieces.
+trait Hash: Default {
+    type Digest;
+    fn update(&mut self, bytes: &[u8]);
+    fn finish(&self) -> Self::Digest;
+    fn of(bytes: &[u8]) -> Self::Digest;
+}
+
+impl Hash for blake3::Hasher {
+    type Digest = [u8; 32];
+
+    fn update(&mut self, bytes: &[u8]) {
+        Self::update(self, bytes);
+    }
+
+    fn finish(&self) -> [u8; 32] {
+        *self.finalize().as_bytes()
+    }
+
+    fn of(bytes: &[u8]) -> [u8; 32] {
+        *blake3::hash(bytes).as_bytes()
+    }
+}
+
+impl Hash for Xxh3 {
+    type Digest = u128;
+
+    fn update(&mut self, bytes: &[u8]) {
+        Self::update(self, bytes);
+    }
+
+    fn finish(&self) -> u128 {
+        self.digest128()
+    }
+
+    fn of(bytes: &[u8]) -> u128 {
+        xxh3_128(bytes)
+    }
+}
+
+/// Gathers small pieces, so that most values are hashed at once.
+struct Hashing<H> {
+    gathered: Vec<u8>,
+    /// There once something was hashed already.
+    hash: Option<H>,
+}
+
+impl<H> Default for Hashing<H> {
+    fn default() -> Self {
+        Self { gathered: Vec::with_capacity(256), hash: None }
+    }
+}
+
+impl<H: Hash> Hashing<H> {
+    #[cold]
+    fn flush(&mut self, bytes: &[u8]) {
+        let hash = self.hash.get_or_insert_default();
+        hash.update(&self.gathered);
+        hash.update(bytes);
+        self.gathered.clear();
+    }
+
+    fn digest(self) -> H::Digest {
+        match self.hash {
+            None => H::of(&self.gathered),
+            Some(mut hash) => {
+                hash.update(&self.gathered);
+                hash.finish()
+            }
+        }
+    }
+}
+
+impl<H: Hash> Sink for Hashing<H> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        if self.gathered.len() + bytes.len() <= N_GATHERED_MAX {
+            self.gathered.extend_from_slice(bytes);
+        } else {
+            self.flush(bytes);
+        }
+    }
+}
+
+fn put(value: &Bound<'_, PyAny>, place: Place<'_, '_>, depth: u32, sink: &mut impl Sink) -> KeyResult<()> {
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return put_text(text, sink);
+    }
+    if let Ok(int) = value.cast_exact::<PyInt>() {
+        return put_int(int, sink);
+    }
+    if let Ok(float) = value.cast_exact::<PyFloat>() {
+        key::put_float(sink, float.value());
+        return Ok(());
+    }
+    if value.is_none() {
+        key::put_singleton(sink, Singleton::None);
+        return Ok(());
+    }
+    if let Ok(flag) = value.cast_exact::<PyBool>() {
+        key::put_singleton(sink, if flag.is_true() { Singleton::True } else { Singleton::False });
+        return Ok(());
+    }
+    if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+        key::put_blob(sink, Blob::Bytes, bytes.as_bytes());
+        return Ok(());
+    }
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(place.refuse(format!("it is nested deeper than {DEPTH_MAX}, or contains itself")));
+    };
+    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        key::begin(sink, Container::Tuple, tuple.len());
+        return tuple
+            .iter_borrowed()
+            .enumerate()
+            .try_for_each(|(idx, member)| put(&member, Place::Index(&place, idx), depth, sink));
+    }
+    if let Ok(list) = value.cast_exact::<PyList>() {
+        // Python code may run while members are put, and change the list.
+        let list = list.to_tuple();
+        key::begin(sink, Container::List, list.len());
+        return list
+            .iter_borrowed()
+            .enumerate()
+            .try_for_each(|(idx, member)| put(&member, Place::Index(&place, idx), depth, sink));
+    }
+    if let Ok(dict) = value.cast_exact::<PyDict>() {
+        return put_dict(dict, place, depth, sink);
+    }
+    if let Ok(set) = value.cast_exact::<PySet>() {
+        return put_set(Container::Set, set.iter(), place, depth, sink);
+    }
+    if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
+        return put_set(Container::FrozenSet, set.iter(), place, depth, sink);
+    }
+    put_other(value, place, depth, sink)
+}
+
+#[inline]
+fn put_text(text: &Bound<'_, PyString>, sink: &mut impl Sink) -> KeyResult<()> {
+    if let Ok(text) = text.to_str() {
+        key::put_text(sink, text);
+    } else {
+        let bytes = text.call_method1(intern!(text.py(), "encode"), ("utf-8", "surrogatepass"))?;
+        key::put_blob(sink, Blob::Surrogates, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+    }
+    Ok(())
+}
+
+#[inline]
+fn put_int(int: &Bound<'_, PyInt>, sink: &mut impl Sink) -> KeyResult<()> {
+    if let Ok(int) = int.extract::<i64>() {
+        key::put_int(sink, int);
+        return Ok(());
+    }
+    let magnitude = int.call_method0(intern!(int.py(), "__abs__"))?;
+    let n_bits: usize = magnitude.call_method0(intern!(int.py(), "bit_length"))?.extract()?;
+    let bytes = magnitude.call_method1(intern!(int.py(), "to_bytes"), (n_bits.div_ceil(8), "little"))?;
+    key::put_big_int(sink, int.lt(0)?, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+    Ok(())
+}
+
+fn put_dict(
+    dict: &Bound<'_, PyDict>,
+    place: Place<'_, '_>,
+    depth: u32,
+    sink: &mut impl Sink,
+) -> KeyResult<()> {
+    // Not by an iterator over the dict where Python code may run: that would panic if the dict changes.
+    let items = dict.items();
+    key::begin(sink, Container::Dict, items.len());
+    for item in items.iter() {
+        let item = item.cast_exact::<PyTuple>().map_err(PyErr::from)?;
+        let (name, member) = (item.get_item(0)?, item.get_item(1)?);
+        put(&name, Place::KeyItself(&place), depth, sink)?;
+        put(&member, Place::Key(&place, &name), depth, sink)?;
+    }
+    Ok(())
+}
+
+fn put_set<'py>(
+    kind: Container,
+    members: impl Iterator<Item = Bound<'py, PyAny>>,
+    place: Place<'_, '_>,
+    depth: u32,
+    sink: &mut impl Sink,
+) -> KeyResult<()> {
+    // All are taken out before one is put: Python code may run then, and change the set.
+    let members: Vec<_> = members.collect();
+    let mut encoded = Vec::with_capacity(members.len());
+    for member in &members {
+        let mut bytes = Vec::new();
+        put(member, Place::Member(&place), depth, &mut bytes)?;
+        encoded.push(bytes);
+    }
+    key::begin(sink, kind, encoded.len());
+    key::put_unordered(sink, encoded);
+    Ok(())
+}
+
+/// Everything but the exact built-in types of plain data.
+#[cold]
+fn put_other(
+    value: &Bound<'_, PyAny>,
+    place: Place<'_, '_>,
+    depth: u32,
+    sink: &mut impl Sink,
+) -> KeyResult<()> {
+    let py = value.py();
+    if let Ok(number) = value.cast_exact::<PyComplex>() {
+        key::put_complex(sink, number.real(), number.imag());
+        return Ok(());
+    }
+    if let Ok(bytes) = value.cast_exact::<PyByteArray>() {
+        key::put_blob(sink, Blob::ByteArray, &bytes.to_vec());
+        return Ok(());
+    }
+    if value.is_exact_instance_of::<PyEllipsis>() {
+        key::put_singleton(sink, Singleton::Ellipsis);
+        return Ok(());
+    }
+    let class = value.get_type();
+    if !value.is_instance_of::<PyType>()
+        && let Ok(own) = class.getattr(intern!(py, "__makespan_key__"))
+    {
+        key::begin_named(sink, Named::Own, &type_name(&class, place)?);
+        return put(&own.call1((value,))?, place, depth, sink);
+    }
+    if py_is_array(&class)?
+        && let Ok(array) = value.cast::<PyUntypedArray>()
+        && matches!(array.dtype().kind(), b'b' | b'i' | b'u' | b'f' | b'c' | b'm' | b'M' | b'S' | b'U')
+    {
+        return put_array(array, sink);
+    }
+    let parts = PARTS.get_or_try_init(py, || -> PyResult<_> {
+        Ok(py.import("makespan.keys")?.getattr("parts")?.unbind())
+    })?;
+    let parts = parts.bind(py).call1((value,))?;
+    if let Ok(reason) = parts.cast_exact::<PyString>() {
+        return Err(place.refuse(reason.to_string()));
+    }
+    let (name, inner): (String, Bound<'_, PyAny>) = parts.extract()?;
+    key::begin_named(sink, Named::Known, &name);
+    put(&inner, place, depth, sink)
+}
+
+/// Module and qualified name of a class: what tells it from others in every process.
+fn type_name(class: &Bound<'_, PyType>, place: Place<'_, '_>) -> KeyResult<String> {
+    let name = class.qualname()?.to_string();
+    if name.contains("<locals>") {
+        return Err(place.refuse(format!("{name} is a class inside a function, which has no name of its own")));
+    }
+    Ok(format!("{}.{name}", class.module()?))
+}
+
+/// Whether it is numpy's class of arrays itself; numpy is not loaded to find out.
+fn py_is_array(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    Ok(class.name()?.to_str()? == "ndarray" && class.module()?.to_str()? == "numpy")
+}
+
+fn put_array(array: &Bound<'_, PyUntypedArray>, sink: &mut impl Sink) -> KeyResult<()> {
+    let py = array.py();
+    let dtype: String = array.dtype().getattr(intern!(py, "str"))?.extract()?;
+    // A copy, since another thread may write to the array while it is read.
+    let bytes = array.call_method0(intern!(py, "tobytes"))?;
+    key::put_array(sink, &dtype, array.shape(), bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+    Ok(())
+}
+
+/// Return the digest of a value that is the same in every process: 64 hexadecimal digits.
+#[pyfunction]
+#[pyo3(signature = (value, name = "value", /))]
+pub(crate) fn durable_key(value: &Bound<'_, PyAny>, name: &str) -> BindResult<String> {
+    Ok(blake3::Hash::from_bytes(durable_digest(value, name)?).to_hex().as_str().to_owned())
+}
+
+/// Return the digest of a value for use within a run: 128 bits.
+#[pyfunction]
+#[pyo3(signature = (value, name = "value", /))]
+pub(crate) fn run_key(value: &Bound<'_, PyAny>, name: &str) -> BindResult<u128> {
+    Ok(run_digest(value, name)?)
+}
+
+/// Return what the digests of a value are made of.
+#[pyfunction]
+#[pyo3(signature = (value, name = "value", /))]
+pub(crate) fn canonical_bytes<'py>(value: &Bound<'py, PyAny>, name: &str) -> BindResult<Bound<'py, PyBytes>> {
+    let mut bytes = Vec::new();
+    encode(value, name, &mut bytes)?;
+    Ok(PyBytes::new(value.py(), &bytes))
+}
+
+/// Return the digest of a file's content, read without holding on to the interpreter.
+#[pyfunction]
+#[pyo3(signature = (path, /))]
+pub(crate) fn file_digest(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyBytes>> {
+    let digest = detached(py, move || -> std::io::Result<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(File::open(path)?)?;
+        Ok(*hasher.finalize().as_bytes())
+    })?;
+    Ok(PyBytes::new(py, &digest))
+}
