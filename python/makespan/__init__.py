@@ -45,7 +45,6 @@ from makespan.exceptions import (
     ValidationError,
     WorkflowError,
 )
-from makespan.keys import File, key_of
 from makespan.optimizer import Rewriting, WorkflowOptimizer
 from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
@@ -59,6 +58,8 @@ from makespan.strategies import (
 from makespan.workflow import WorkflowFunction, workflow
 
 if TYPE_CHECKING:
+    from makespan.cache import CacheEntry, CacheStats, Caching, ResultCache, cache_scope
+    from makespan.keys import File, key_of
     from makespan.planning.analysis import Analysis, WhatIf, analyze
     from makespan.planning.chain import CriticalChain
     from makespan.planning.comparison import PlanComparison
@@ -88,6 +89,9 @@ __all__ = [
     "ArgumentMismatchError",
     "BatchResultError",
     "BatchSequentialStrategy",
+    "CacheEntry",
+    "CacheStats",
+    "Caching",
     "ClosedEngineError",
     "ClosedQueueError",
     "ClosedResourcesError",
@@ -131,6 +135,7 @@ __all__ = [
     "ResourceError",
     "ResourceManager",
     "ResourceStats",
+    "ResultCache",
     "Rewriting",
     "RunAnalysis",
     "RunChange",
@@ -160,6 +165,7 @@ __all__ = [
     "WorkflowPlan",
     "__version__",
     "analyze",
+    "cache_scope",
     "default_engine",
     "each",
     "effect",
@@ -187,6 +193,8 @@ _LOADED_LATE = {
     "Priority": "makespan.scheduling",
     "QueueHealth": "makespan.scheduling",
     "QueueStatistics": "makespan.scheduling",
+    **dict.fromkeys(("CacheEntry", "CacheStats", "Caching", "ResultCache", "cache_scope"), "makespan.cache"),
+    **dict.fromkeys(("File", "key_of"), "makespan.keys"),
     "ExecutionOptimizer": "makespan.planning.optimizer",
     "PlanOptions": "makespan.planning.options",
     "Analysis": "makespan.planning.analysis",

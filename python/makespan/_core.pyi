@@ -1,6 +1,6 @@
 """The native part, as Python sees it. What each name means stands beside its definition in `rust/py/src`."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import (
@@ -38,6 +38,7 @@ __all__ = [
     "Queue",
     "Record",
     "Resources",
+    "ResultCache",
     "Step",
     "Team",
     "canonical_bytes",
@@ -47,11 +48,13 @@ __all__ = [
     "each_handle",
     "file_digest",
     "first_violation",
+    "from_plain_bytes",
     "host",
     "inline",
     "is_tracing",
     "limit",
     "peak_bytes",
+    "plain_bytes",
     "plan",
     "plan_constrained",
     "plan_memory",
@@ -130,6 +133,8 @@ def limit(name: str, value: float | str) -> int: ...
 def durable_key(value: object, name: str = "value", /) -> str: ...
 def run_key(value: object, name: str = "value", /) -> int: ...
 def canonical_bytes(value: object, name: str = "value", /) -> bytes: ...
+def plain_bytes(value: object, name: str, known: Container[str], /) -> bytes: ...
+def from_plain_bytes(data: bytes, /) -> Any: ...
 def file_digest(path: str | PathLike[str], /) -> bytes: ...
 def is_tracing() -> bool: ...
 def plan(
@@ -205,6 +210,41 @@ def plan_on_workers(
 def inline(name: str, body: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> _R: ...
 def each_handle(results: Sequence[object]) -> Handle | None: ...
 
+class _Caching(Protocol):
+    @property
+    def ttl_ns(self) -> int | None: ...
+    @property
+    def failures_ns(self) -> int | None: ...
+    @property
+    def ignored(self) -> list[str]: ...
+    @property
+    def is_shared(self) -> bool: ...
+
+class _CacheFolder(Protocol):
+    def read(self, key: bytes, /) -> tuple[Any, bool, float | None, float, str, str] | None: ...
+    def write(
+        self, key: bytes, value: Any, is_failure: bool, ttl_s: float | None, step: str, workflow: str, /
+    ) -> None: ...
+    def link(self, key: bytes, to: bytes, /) -> None: ...
+    def lock(self, key: bytes, /) -> _Lock: ...
+
+class _Lock(Protocol):
+    def release(self) -> None: ...
+
+@disjoint_base
+class ResultCache:
+    def __new__(
+        cls,
+        *,
+        max_bytes: int,
+        ttl_ns: int | None,
+        folder: _CacheFolder | None,
+        clock: Callable[[], float] | None,
+    ) -> Self: ...
+    def counts(self) -> list[int]: ...
+    def entries(self) -> list[tuple[int, str, str, float, int, bool]]: ...
+    def forget(self, ids: Sequence[int]) -> None: ...
+
 @disjoint_base
 class Step:
     def __new__(
@@ -222,6 +262,7 @@ class Step:
         needs: list[tuple[str, int]],
         batch: Callable[..., object] | None,
         max_batch: int | None,
+        caching: _Caching | None,
     ) -> Self: ...
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -320,6 +361,8 @@ class Program:
     @property
     def has_needs(self) -> bool: ...
     @property
+    def has_cached_steps(self) -> bool: ...
+    @property
     def n_edges(self) -> int: ...
     @property
     def parameters(self) -> list[str]: ...
@@ -345,6 +388,7 @@ class Prepared:
         passes: Sequence[str],
         plans: bool,
         batching: Batching | None,
+        cache: ResultCache | None,
         history: History,
         team: Team,
         resources: Resources | None,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from makespan.cache import ResultCache
     from makespan.workflow_plan import WorkflowPlan
 
 __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
@@ -115,6 +116,8 @@ class SequentialExecutionEngine:
         How many steps may run at once, the calling thread included; None for as many as there are usable cores.
     resources
         Limits of what steps need, by name, beside those of the machine; or a manager, which several engines may share.
+    cache
+        Where results of steps with ``cache=True`` are kept; None for one in memory, of this engine alone.
 
     Raises
     ------
@@ -143,6 +146,7 @@ class SequentialExecutionEngine:
         workers: int | None = None,
         *,
         resources: Mapping[str, float | str] | ResourceManager | None = None,
+        cache: ResultCache | None = None,
     ) -> None:
         if workers is None:
             workers = _core.usable_cores()
@@ -155,7 +159,10 @@ class SequentialExecutionEngine:
         self._workers = workers
         # Made when it is first needed, where nothing is said: detecting the host reads a dozen files.
         self._resources: ResourceManager | None = None if resources is None else _manager_of(resources)
-        self._resources_lock = threading.Lock()
+        self._made_later_lock = threading.Lock()
+        if cache is not None and not isinstance(cache, _core.ResultCache):
+            raise ConfigurationError("cache", cache, "a ResultCache")
+        self._cache: ResultCache | None = cache
         self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
         self._helpers = WorkerThreads("makespan")
         self._is_closed = False
@@ -175,10 +182,21 @@ class SequentialExecutionEngine:
     def resources(self) -> ResourceManager:
         """What steps need is granted by this manager; ask it directly for what is not a step."""
         if self._resources is None:
-            with self._resources_lock:
+            with self._made_later_lock:
                 if self._resources is None:
                     self._resources = ResourceManager()
         return self._resources
+
+    @property
+    def cache(self) -> ResultCache:
+        """Results of steps with ``cache=True`` are kept here."""
+        if self._cache is None:
+            from makespan.cache import ResultCache
+
+            with self._made_later_lock:
+                if self._cache is None:
+                    self._cache = ResultCache()
+        return self._cache
 
     @overload
     def run(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
@@ -356,6 +374,7 @@ class SequentialExecutionEngine:
             passes=options.passes,
             plans=options.plans,
             batching=options.batching,
+            cache=self.cache if program.has_cached_steps else None,
             history=history,
             team=self._helpers.team,
             resources=self.resources if program.has_needs else None,
@@ -384,7 +403,7 @@ class SequentialExecutionEngine:
     def _after_fork(self) -> None:
         """Forget the threads: they stayed in the parent."""
         self._helpers.forget()
-        self._resources_lock = threading.Lock()
+        self._made_later_lock = threading.Lock()
 
     def __enter__(self) -> SequentialExecutionEngine:
         return self

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
 import os
 import pathlib
+import re
 import sys
 import types
 import uuid
@@ -60,7 +61,7 @@ def key_of(value: object) -> str:
     >>> ms.key_of([1, {"session": object()}])
     Traceback (most recent call last):
         ...
-    makespan.exceptions.UnkeyableError: value[1]['session'] has no key: nothing is known of the type builtins.object; ...
+    makespan.exceptions.UnkeyableError: value[1]['session'] has no key: nothing is known of the type ...
     """
     return _core.durable_key(value)
 
@@ -103,19 +104,124 @@ class File:
 
 
 _PARTS: dict[type, Callable[[Any], object]] = {
-    datetime.date: lambda value: value.isoformat(),
-    datetime.time: lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo),
-    datetime.datetime: lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo),
-    datetime.timedelta: lambda value: (value.days, value.seconds, value.microseconds),
-    datetime.timezone: lambda value: (value.utcoffset(None), value.tzname(None)),
+    dt.date: lambda value: value.isoformat(),
+    dt.time: lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo),
+    dt.datetime: lambda value: (value.replace(tzinfo=None).isoformat(), value.fold, value.tzinfo),
+    dt.timedelta: lambda value: (value.days, value.seconds, value.microseconds),
+    dt.timezone: lambda value: (value.utcoffset(None), value.tzname(None)),
     decimal.Decimal: str,
     fractions.Fraction: lambda value: (value.numerator, value.denominator),
     uuid.UUID: lambda value: value.bytes,
     range: lambda value: (value.start, value.stop, value.step),
     slice: lambda value: (value.start, value.stop, value.step),
     OrderedDict: dict,
+    re.Pattern: lambda value: (value.pattern, value.flags),
     deque: lambda value: (list(value), value.maxlen),
 }
+
+
+_REBUILT: dict[str, Callable[[Any], object]] = {
+    "datetime.date": dt.date.fromisoformat,
+    "datetime.time": lambda inner: dt.time.fromisoformat(inner[0]).replace(fold=inner[1], tzinfo=inner[2]),
+    "datetime.datetime": lambda inner: dt.datetime.fromisoformat(inner[0]).replace(fold=inner[1], tzinfo=inner[2]),
+    "datetime.timedelta": lambda inner: dt.timedelta(*inner),
+    "datetime.timezone": lambda inner: dt.timezone(*inner),
+    "zoneinfo.ZoneInfo": lambda inner: _zone(inner),
+    "decimal.Decimal": decimal.Decimal,
+    "fractions.Fraction": lambda inner: fractions.Fraction(*inner),
+    "uuid.UUID": lambda inner: uuid.UUID(bytes=inner),
+    "builtins.range": lambda inner: range(*inner),
+    "builtins.slice": lambda inner: slice(*inner),
+    "collections.OrderedDict": OrderedDict,
+    "collections.deque": lambda inner: deque(*inner),
+    **{
+        f"pathlib.{kind.__name__}": kind
+        for kind in (pathlib.PurePosixPath, pathlib.PureWindowsPath, type(pathlib.Path()))
+    },
+}
+_NUMPY_SCALARS = (
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128 "
+    "str_ bytes_ datetime64 timedelta64"
+)
+_REBUILT |= {f"numpy.{name}": lambda inner: array_of(inner[0], [1], inner[1])[0] for name in _NUMPY_SCALARS.split()}
+
+
+def plain_bytes(value: object) -> bytes:
+    """Return bytes that a value can be read from again, where nothing but plain data is in it.
+
+    Parameters
+    ----------
+    value
+        Plain data, arrays, dates, numbers, paths: what can be made again without running code that came with it.
+
+    Returns
+    -------
+    bytes
+        For `from_plain_bytes`.
+
+    Raises
+    ------
+    UnkeyableError
+        There is something else in it.
+
+    Examples
+    --------
+    >>> from_plain_bytes(plain_bytes({"a": [1, 2.5]}))
+    {'a': [1, 2.5]}
+    """
+    return _core.plain_bytes(value, "value", _REBUILT)
+
+
+def from_plain_bytes(data: bytes) -> Any:
+    """Return the value that bytes are of. Arrays in it are read-only.
+
+    Parameters
+    ----------
+    data
+        From `plain_bytes`.
+
+    Returns
+    -------
+    value
+        Equal in type and value to what the bytes were made of.
+
+    Raises
+    ------
+    ValueError
+        They were not made by `plain_bytes`.
+
+    Examples
+    --------
+    >>> from_plain_bytes(plain_bytes((None, "a")))
+    (None, 'a')
+    """
+    return _core.from_plain_bytes(data)
+
+
+def rebuilt(name: str, inner: Any) -> object:
+    """Make an object of what stood for it, for the native reader; only of the types of a fixed table."""
+    rebuild = _REBUILT.get(name)
+    if rebuild is None:
+        message = f"nothing is known of how to read a {name} back"
+        raise ValueError(message)
+    return rebuild(inner)
+
+
+def array_of(dtype: str, shape: list[int], content: bytes) -> Any:
+    """Make an array of its content, which it does not own: nobody can write to it."""
+    import numpy as np
+
+    if not content:
+        made = np.empty(shape, dtype)
+        made.flags.writeable = False
+        return made
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _zone(key: str) -> object:
+    import zoneinfo
+
+    return zoneinfo.ZoneInfo(key)
 
 
 def parts(value: Any) -> tuple[str, object] | str:

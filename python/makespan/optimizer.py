@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     Edges: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-__all__ = ["PASSES", "Rewriting", "WorkflowOptimizer"]
+__all__ = ["PASSES", "REWRITES", "Rewriting", "WorkflowOptimizer"]
 
-PASSES = ("prune", "dedupe")
-"""The passes that rewrite a graph, in the order in which they do."""
+REWRITES = ("prune", "dedupe")
+"""The passes that rewrite a graph by itself, in the order in which they do."""
+
+PASSES = (*REWRITES, "cache")
+"""The passes that rewrite a graph before a run: the last one by what the engine's cache has."""
 
 
 def checked_passes(passes: Iterable[str]) -> tuple[str, ...]:
@@ -202,7 +205,9 @@ class WorkflowOptimizer:
         for key, value in (("prune", prune), ("dedupe", dedupe)):
             if not isinstance(value, bool):
                 raise ConfigurationError(key, value, "True or False")
-        self.passes: tuple[str, ...] = tuple(name for name, is_on in zip(PASSES, (prune, dedupe), strict=True) if is_on)
+        self.passes: tuple[str, ...] = tuple(
+            name for name, is_on in zip(REWRITES, (prune, dedupe), strict=True) if is_on
+        )
 
     def optimize(
         self, workflow: WorkflowFunction[..., Any] | Workflow, /, *args: object, **kwargs: object
@@ -238,7 +243,7 @@ class WorkflowOptimizer:
         return Rewriting(described(workflow, args, kwargs), self.passes)
 
     def __repr__(self) -> str:
-        switches = ", ".join(f"{name}={name in self.passes}" for name in PASSES)
+        switches = ", ".join(f"{name}={name in self.passes}" for name in REWRITES)
         return f"{type(self).__name__}({switches})"
 
 

@@ -20,7 +20,7 @@ __all__ = ["CriticalPath", "NodeColumns", "RunResult"]
 
 R = TypeVar("R")
 
-OUTCOMES = ("finished", "failed", "skipped", "cancelled", "pruned", "merged")
+OUTCOMES = ("finished", "failed", "skipped", "cancelled", "pruned", "merged", "cached")
 
 
 class CriticalPath(NamedTuple):
@@ -88,7 +88,7 @@ class NodeColumns:
 
     @property
     def outcome(self) -> list[str]:
-        """How each node ended: finished, failed, skipped (something upstream failed), cancelled, pruned or merged."""
+        """How each node ended: finished, failed, skipped (after a failure), cancelled, pruned, merged or cached."""
         return [OUTCOMES[code] for code in self.outcome_code.tolist()]
 
     @property
@@ -320,6 +320,9 @@ class RunResult(Generic[R]):
         program, columns = self._record.program, self.nodes
         lines = [f"{self.paths[node]}: {columns.outcome[node]}"]
         worker = int(columns.worker[node])
+        if columns.outcome[node] == "cached":
+            lines.append("  its result was in the cache, so that it was not called")
+            return "\n".join(lines)
         if worker >= 0:
             where = "the calling thread" if worker == 0 else f"helper {worker}"
             start_s, finish_s = float(columns.start_s[node]), float(columns.finish_s[node])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Concatenate, Literal, Self, TypeAlias, Unpack
 
+    from makespan.cache import Caching
+
     Names: TypeAlias = tuple[list[str], list[str]]
     """Effects that are read, effects that are written."""
 
@@ -45,6 +47,7 @@ class StepOptions(EffectOptions, total=False):
     """Options of `step`."""
 
     pure: bool
+    cache: bool | Caching
     batch: Callable[..., Collection[Any]] | None
     max_batch: int | None
     reads: Effects
@@ -86,6 +89,7 @@ class Step(_core.Step, Generic[P, R]):
     """What the nodes of this step are called."""
 
     _options: StepOptions
+    _caching: Caching | None
     _is_effect: bool
 
     if TYPE_CHECKING:
@@ -153,6 +157,9 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
     pure
         A promise: the result depends on the arguments only, and nothing else happens. A call whose result nobody needs
         may be left out, and of equal calls one may be made for all, whose result they share.
+    cache
+        Keep results in the engine's `ResultCache`, and take them from there instead of calling the function again; a
+        `Caching` says for how long and what counts. Needs ``pure=True``, and arguments that have a key (`key_of`).
     batch
         A function that makes several calls at once, which a strategy may call instead (`BatchSequentialStrategy` does).
         It is called as the step is, with a list in the place of each argument: the values of all calls, in program
@@ -338,6 +345,7 @@ def _make(
     _check_options(options, is_effect=is_effect)
     name = options.get("name") or name_of(function)
     outputs = options.get("outputs") or 0
+    caching = _caching(options)
     duration = options.get("duration")
     made: Step[P, R] = Step(
         function=function,
@@ -352,11 +360,13 @@ def _make(
         needs=_demands(options.get("needs")),
         batch=options.get("batch"),
         max_batch=options.get("max_batch"),
+        caching=None if caching is None else _NativeCaching(caching),
     )
     functools.update_wrapper(made, function)
     made.function = function
     made.name = name
     made._options = options
+    made._caching = caching
     made._is_effect = is_effect
     return made
 
@@ -395,6 +405,27 @@ def _check_batch(batch: object, max_batch: object) -> None:
         raise ConfigurationError("max_batch", max_batch, "nothing without batch=, whose calls it bounds")
     if not isinstance(max_batch, int) or isinstance(max_batch, bool) or not 1 <= max_batch < 2**32:
         raise ConfigurationError("max_batch", max_batch, "a number of calls, at least 1")
+
+
+def _caching(options: Mapping[str, Any]) -> Caching | None:
+    # Loaded where it is asked for: most programs cache nothing.
+    if not options.get("cache"):
+        return None
+    from makespan.cache import checked_caching
+
+    return checked_caching(options["cache"], is_pure=options.get("pure", False))
+
+
+class _NativeCaching:
+    """How results are cached, as the native step takes it."""
+
+    def __init__(self, caching: Caching) -> None:
+        from makespan.cache import nanoseconds
+
+        self.ttl_ns = nanoseconds("cache.ttl", caching.ttl)
+        self.failures_ns = nanoseconds("cache.failures", caching.failures)
+        self.ignored = list(caching.ignore)
+        self.is_shared = caching.shared
 
 
 def _demands(needs: Mapping[str, float | str] | None) -> list[tuple[str, int]]:

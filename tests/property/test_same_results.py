@@ -48,6 +48,8 @@ def check(description: Description, world: World, run: Callable[[], Any], expect
     if isinstance(value, ms.RunResult):
         batch = value.nodes.batch
         assert sorted(np.bincount(batch[batch >= 0]).tolist()) == sorted(world.batch_sizes)
+        n_cached = sum(call.is_cached for call in description.calls)
+        assert n_cached or not value.outcome_counts["cached"]
         assert value.n_calls == value.outcome_counts["finished"] - sum(world.batch_sizes) + len(world.batch_sizes)
 
 
@@ -63,7 +65,7 @@ def check_calls(description: Description, world: World) -> None:
 
 
 @thorough
-@given(descriptions(with_needs=True, with_pure=True, with_batch=True))
+@given(descriptions(with_needs=True, with_pure=True, with_batch=True, with_cache=True))
 def test_results_and_effects_equal_serial(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -82,7 +84,7 @@ def test_results_and_effects_equal_serial(
 
 
 @thorough
-@given(descriptions(with_after=True, with_needs=True, with_pure=True, with_batch=True))
+@given(descriptions(with_after=True, with_needs=True, with_pure=True, with_batch=True, with_cache=True))
 def test_declared_order_changes_no_result(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -95,7 +97,9 @@ def test_declared_order_changes_no_result(
 
 
 @thorough
-@given(descriptions(with_failures=True, with_needs=True, with_pure=True, with_batch=True), st.booleans())
+@given(
+    descriptions(with_failures=True, with_needs=True, with_pure=True, with_batch=True, with_cache=True), st.booleans()
+)
 def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
     engines: list[ms.SequentialExecutionEngine],
     engines_that_go_on: list[ms.SequentialExecutionEngine],
@@ -129,7 +133,7 @@ def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
 
 
 @thorough
-@given(descriptions(with_after=True, with_pure=True, with_batch=True))
+@given(descriptions(with_after=True, with_pure=True, with_batch=True, with_cache=True))
 def test_static_order_is_a_linear_extension(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -240,3 +244,21 @@ def test_generated_workflows_reach_what_they_are_for() -> None:
     assert kinds | containers | {"raises", "declares", "returns", 1, 2, 3, "nan"} <= seen
     flags = {("needs", True), ("effect", True), ("after", True), ("keywords", True), ("conflict", True), True}
     assert flags <= seen
+
+
+def test_generated_workflows_take_results_from_the_cache(engines: list[ms.SequentialExecutionEngine]) -> None:
+    n_found, n_cut_off = 0, 0
+
+    @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+    @given(descriptions(with_pure=True, with_batch=True, with_cache=True))
+    def look(description: Description) -> None:
+        nonlocal n_found, n_cut_off
+        traced, values = description.traced(World()), VALUES[: description.n_parameters]
+        engine = next(engine for engine in engines if engine.strategy.name == "batch")
+        first, second = engine.run(traced, *values), engine.run(traced, *values)
+        n_found += second.outcome_counts["cached"]
+        n_cut_off += second.outcome_counts["pruned"] - first.outcome_counts["pruned"]
+
+    look()
+    assert n_found > 50
+    assert n_cut_off > 10

@@ -90,6 +90,7 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         needs=[("net", 1_000)] if needs_net else [],
         batch=None,
         max_batch=None,
+        caching=None,
     )
 
 
@@ -110,6 +111,7 @@ class Sample:
             passes=["prune"],
             plans=True,
             batching=Batching(),
+            cache=None,
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),
             resources=new_resources(),
@@ -125,6 +127,10 @@ def closed_team() -> _core.Team:
     team = _core.Team(lambda team, n_threads: None)
     team.close()
     return team
+
+
+def new_result_cache() -> _core.ResultCache:
+    return _core.ResultCache(max_bytes=1_000, ttl_ns=None, folder=None, clock=None)
 
 
 def new_queue(*keys: Hashable, **options: Any) -> _core.Queue:
@@ -231,6 +237,12 @@ CALLS: dict[str, Callable[[], object]] = {
     "durable_key": lambda: _core.durable_key([1]),
     "run_key": lambda: _core.run_key([1]),
     "canonical_bytes": lambda: _core.canonical_bytes([1]),
+    "plain_bytes": lambda: _core.plain_bytes([1], "value", ()),
+    "from_plain_bytes": lambda: _core.from_plain_bytes(_core.plain_bytes([1], "value", ())),
+    "ResultCache.counts": lambda: new_result_cache().counts(),
+    "ResultCache.entries": lambda: new_result_cache().entries(),
+    "ResultCache.forget": lambda: new_result_cache().forget([1]),
+    "Program.has_cached_steps": lambda: Sample().program.has_cached_steps,
     "file_digest": lambda: _core.file_digest(__file__),
     "demands": lambda: _core.demands({"net": 1.5, "memory": "1 kB"}),
     "limit": lambda: _core.limit("net", 0),

@@ -37,6 +37,7 @@ def descriptions(
     with_needs: bool = False,
     with_pure: bool = False,
     with_batch: bool = False,
+    with_cache: bool = False,
 ) -> st.SearchStrategy[Description]:
     """Generate workflows: mixed arity, keyword arguments, nested handles, effects, ``each``, ``get``, several outputs.
 
@@ -54,6 +55,8 @@ def descriptions(
         Some steps promise to be pure, and some of their calls are repeated.
     with_batch
         Some steps have a batch form, and are called several times.
+    with_cache
+        Results of some of the pure steps are cached.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def descriptions(
     >>> find(descriptions(), lambda description: len(description.calls) > 1).n_parameters
     0
     """
-    return _descriptions(n_calls_max, with_failures, with_after, with_needs, with_pure, with_batch)
+    return _descriptions(n_calls_max, with_failures, with_after, with_needs, with_pure, with_batch, with_cache)
 
 
 @st.composite
@@ -78,6 +81,7 @@ def _descriptions(
     with_needs: bool,
     with_pure: bool,
     with_batch: bool,
+    with_cache: bool,
 ) -> Description:
     chooser = _Chooser(draw, n_parameters=draw(_up_to(3)))
     for at in range(draw(_up_to(n_calls_max))):
@@ -95,6 +99,8 @@ def _descriptions(
             call = replace(call, is_batched=True, is_effect=False)
         if with_pure and call.kind != "get" and not chooser.one_in(3):
             call = replace(call, is_pure=True, reads=(), writes=(), is_effect=False, is_computed=False)
+        if with_cache and call.is_pure and not chooser.one_in(3):
+            call = replace(call, is_cached=True)
         if with_failures and call.kind == "step" and chooser.one_in(5):
             call = replace(call, failure=chooser.among(_FAILURES))
         if with_after and call.kind != "each" and at:

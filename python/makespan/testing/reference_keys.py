@@ -10,7 +10,7 @@ from makespan import _core
 __all__ = ["canonical_bytes", "fast_canonical_bytes", "run_key_of"]
 
 _CONSTANTS = {None: b"\x00", False: b"\x01", True: b"\x02", ...: b"\x03"}
-_CONTAINERS = {tuple: 0x24, list: 0x25, dict: 0x26, set: 0x27, frozenset: 0x28}
+_CONTAINERS: dict[type, int] = {tuple: 0x24, list: 0x25, dict: 0x26, set: 0x27, frozenset: 0x28}
 
 
 def canonical_bytes(value: object) -> bytes:

@@ -135,6 +135,8 @@ class Call:
         The place of the earlier call that this one repeats.
     is_batched
         Its step has a batch form.
+    is_cached
+        Results of its step, which is pure, are cached.
 
     Examples
     --------
@@ -161,6 +163,7 @@ class Call:
     is_pure: bool = False
     repeats: int | None = None
     is_batched: bool = False
+    is_cached: bool = False
 
     def stamp(self, at: int) -> int:
         """Return the number that its step is told: its place, or that of the call that it repeats.
@@ -367,6 +370,7 @@ class _Steps:
             function,
             name=call.form,
             pure=call.is_pure,
+            cache=call.is_cached and ms.Caching(version=f"{world.number} {bound_at} {call}"),
             reads=(lambda *_args, **_kwargs: reads) if call.is_computed else reads,
             writes=(lambda *_args, **_kwargs: writes) if call.is_computed else writes,
             outputs=call.outputs,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 __all__ = ["EFFECTS", "World"]
 
 EFFECTS = ("index", "log", "store")
 """The names of effects that generated steps touch."""
+
+
+_numbers = itertools.count()
 
 
 class World:
@@ -25,6 +29,8 @@ class World:
     """
 
     def __init__(self) -> None:
+        self.number = next(_numbers)
+        """Tells it from every other world of this process: what is cached in one is not valid in another."""
         self.writers: dict[str, list[int]] = {name: [] for name in EFFECTS}
         """The calls that wrote each effect, in the order in which they did."""
         self.calls: list[int] = []

@@ -10,7 +10,7 @@
 //! - [`plan`]: in which order a graph is gone through, and when its nodes start under limited resources
 //! - [`optimize`]: what may be rewritten, and which edges declared effects require
 //! - [`predict`]: expected durations from earlier runs
-//! - [`key`]: the canonical bytes of values, from which keys are made
+//! - [`key`]: the canonical bytes of values, from which keys are made; [`cache`]: which entries a cache keeps
 //! - [`queue`]: the indexed priority queue; [`Priority`]: what it orders by
 //!
 //! **Architecture invariant:** there is no Python object, clock, thread, file, log or environment variable in this crate;
@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod graph;
 pub mod key;
 pub mod optimize;

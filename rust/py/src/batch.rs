@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple
 use rustc_hash::FxHashMap;
 
 use crate::board::{NodeEnd, Report};
-use crate::call::{self, Caller};
+use crate::call::{self, Caller, Recalled};
 use crate::clock::clock;
 use crate::columns::Span;
 use crate::error::{self, BindError};
@@ -196,9 +196,27 @@ unsafe fn called_together(
     step: &PyStep,
     positions: &[u32],
 ) -> Result<Vec<PyResult<()>>, Failure> {
+    let mut outcomes: Vec<Option<PyResult<()>>> = Vec::with_capacity(positions.len());
+    // What the cache does not have: where it stands among the positions, and how its end is told to the cache.
+    let mut calls = Vec::new();
     let mut columns: Vec<Vec<Bound<'_, PyAny>>> = Vec::new();
     let mut keywords = None;
-    for position in positions {
+    for (idx, position) in positions.iter().enumerate() {
+        // SAFETY: as the caller vouches.
+        let missing = match unsafe { caller.recalled(*position as usize) } {
+            Ok(Recalled::Stored(outcome)) => {
+                outcomes.push(Some(outcome));
+                continue;
+            }
+            Ok(Recalled::NotCached) => None,
+            Ok(Recalled::Missing(cache, missing)) => Some((cache, missing)),
+            Err(error) => {
+                outcomes.push(Some(Err(error)));
+                continue;
+            }
+        };
+        outcomes.push(None);
+        calls.push((idx, missing));
         // SAFETY: as the caller vouches.
         let (args, names) = unsafe { caller.gathered(*position as usize) }.map_err(Failure::Raised)?;
         columns.resize_with(args.len(), Vec::new);
@@ -207,17 +225,25 @@ unsafe fn called_together(
         }
         keywords = names;
     }
+    if calls.is_empty() {
+        return Ok(outcomes.into_iter().flatten().collect());
+    }
     let result = call_form(py, step, columns, keywords.as_ref()).map_err(Failure::Raised)?;
-    let results = listed(&result).filter(|results| results.len() == positions.len()).ok_or_else(|| {
-        let (step, expected) = (step.name().to_owned(), positions.len());
+    let results = listed(&result).filter(|results| results.len() == calls.len()).ok_or_else(|| {
+        let (step, expected) = (step.name().to_owned(), calls.len());
         let found = found(&result);
         Failure::Misshapen(BindError::BatchResult { step, expected, found }.into())
     })?;
-    let store = |(position, result): (&u32, Bound<'_, PyAny>)| {
+    for ((idx, missing), result) in calls.into_iter().zip(results) {
+        let outcome = call::unless_failed(result);
+        if let Some((cache, missing)) = missing {
+            missing.end(py, cache, &outcome).map_err(|error| Failure::Raised(error.into()))?;
+        }
         // SAFETY: as the caller vouches.
-        unsafe { caller.store(*position as usize, result) }
-    };
-    Ok(positions.iter().zip(results).map(store).collect())
+        let store = |result| unsafe { caller.store(positions[idx] as usize, result) };
+        outcomes[idx] = Some(outcome.and_then(store));
+    }
+    Ok(outcomes.into_iter().flatten().collect())
 }
 
 fn call_form<'py>(

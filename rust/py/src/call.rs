@@ -5,6 +5,7 @@
 
 use std::cell::UnsafeCell;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
@@ -13,8 +14,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::argument::{Arg, Nesting, Op, Shape};
-use crate::layout::Layout;
+use crate::caching::{LookedUp, Missing, RunCache, unkeyable};
+use crate::digest::KeyError;
+use crate::layout::{Layout, NodeCode};
 use crate::recording::flag;
+use crate::result_cache::{Begun, PyResultCache};
 
 /// `makespan.exceptions.Failed`: a step that returns an instance has failed, as if it had raised it.
 static FAILED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -23,6 +27,8 @@ static FAILED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 pub(crate) struct Table {
     slots: Box<[UnsafeCell<Option<Py<PyAny>>>]>,
     parameters: Vec<Py<PyAny>>,
+    /// None where nothing is cached.
+    cache: Option<RunCache>,
 }
 
 // SAFETY: a slot is written by the one worker that runs its node, before it publishes the node's end
@@ -32,10 +38,15 @@ pub(crate) struct Table {
 unsafe impl Sync for Table {}
 
 impl Table {
-    pub(crate) fn new(n_nodes: usize, parameters: Vec<Py<PyAny>>) -> Self {
+    pub(crate) fn new(n_nodes: usize, parameters: Vec<Py<PyAny>>, cache: Option<RunCache>) -> Self {
         let mut slots = Vec::with_capacity(n_nodes);
         slots.resize_with(n_nodes, || UnsafeCell::new(None));
-        Self { slots: slots.into(), parameters }
+        Self { slots: slots.into(), parameters, cache }
+    }
+
+    /// Positions, ascending, whose result the cache had.
+    pub(crate) fn cached_positions(&self) -> Vec<u32> {
+        self.cache.as_ref().map_or_else(Vec::new, RunCache::hits)
     }
 
     /// Returns the value of a parameter.
@@ -84,6 +95,16 @@ impl Drop for EndsHere {
 
 /// The arguments of a node, positional ones first, and the names of the last ones.
 pub(crate) type Gathered<'py> = (Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyTuple>>);
+
+/// What became of a call that may be in the cache.
+pub(crate) enum Recalled<'a, 'py> {
+    /// Its step is not cached.
+    NotCached,
+    /// The cache had it: its result is stored, or it is a failure.
+    Stored(PyResult<()>),
+    /// It is to be made.
+    Missing(&'a RunCache, Missing<'py>),
+}
 
 /// How many arguments are gathered without the heap.
 const N_INLINE: usize = 12;
@@ -162,28 +183,12 @@ impl<'a, 'py> Caller<'a, 'py> {
         // parameters, which outlive the call.
         unsafe {
             let node = *self.layout.nodes.get_unchecked(position);
-            let result = if node.flags & flag::NESTED != 0 {
-                self.call_nested(position, node.flags, node.callable)?
+            let result = if node.flags & (flag::NESTED | flag::CACHED) == 0 {
+                self.call_plain(position, node)
+            } else if node.flags & flag::CACHED == 0 {
+                self.call_nested(position, node)?
             } else {
-                let mut args = self.args_of(position);
-                let mut keywords = std::ptr::null_mut();
-                let mut n_positional = args.len();
-                if node.flags & flag::KEYWORDS != 0
-                    && let Some((last, rest)) = args.split_last()
-                {
-                    keywords = self.load(*last);
-                    args = rest;
-                    n_positional = rest.len() - ffi::PyTuple_GET_SIZE(keywords).unsigned_abs();
-                }
-                let buffer = if self.spilled.is_empty() {
-                    self.inline.as_mut_ptr().add(1)
-                } else {
-                    self.spilled.as_mut_ptr().add(1)
-                };
-                for (at, arg) in args.iter().enumerate() {
-                    *buffer.add(at) = self.load(*arg);
-                }
-                vectorcall(self.vectorcall, node.callable, buffer, n_positional, keywords)
+                self.call_cached(position, node)?
             };
             if result.is_null() {
                 return Err(PyErr::fetch(self.py));
@@ -201,6 +206,150 @@ impl<'a, 'py> Caller<'a, 'py> {
             }
             Ok(())
         }
+    }
+
+    /// Calls a node with arguments that are at hand as they are.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "as `call`")]
+    #[expect(clippy::inline_always, reason = "the one way through the hot loop")]
+    unsafe fn call_plain(&mut self, position: usize, node: NodeCode) -> *mut ffi::PyObject {
+        // SAFETY: as the caller vouches; every argument is borrowed from the table, the program or the parameters, which
+        // outlive the call.
+        unsafe {
+            let mut args = self.args_of(position);
+            let mut keywords = std::ptr::null_mut();
+            let mut n_positional = args.len();
+            if node.flags & flag::KEYWORDS != 0
+                && let Some((last, rest)) = args.split_last()
+            {
+                keywords = self.load(*last);
+                args = rest;
+                n_positional = rest.len() - ffi::PyTuple_GET_SIZE(keywords).unsigned_abs();
+            }
+            let buffer = if self.spilled.is_empty() {
+                self.inline.as_mut_ptr().add(1)
+            } else {
+                self.spilled.as_mut_ptr().add(1)
+            };
+            for (at, arg) in args.iter().enumerate() {
+                *buffer.add(at) = self.load(*arg);
+            }
+            vectorcall(self.vectorcall, node.callable, buffer, n_positional, keywords)
+        }
+    }
+
+    /// Finds the result of a node in the cache, or calls it and stores what it returned.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[inline(never)]
+    #[expect(unsafe_code, reason = "as `call`")]
+    unsafe fn call_cached(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
+        let Some(cache) = &self.table.cache else {
+            unreachable!("nodes are marked as cached in runs with a cache");
+        };
+        if let Some(entry) = cache.at_hand(position) {
+            cache.note_hit(position);
+            return entry.hand_out(self.py).map(Bound::into_ptr);
+        }
+        // SAFETY: as the caller vouches.
+        match unsafe { self.looked_up(cache, position, true)? } {
+            LookedUp::Found(entry) => {
+                cache.note_hit(position);
+                entry.hand_out(self.py).map(Bound::into_ptr)
+            }
+            LookedUp::Missing(missing) => {
+                // SAFETY: as the caller vouches.
+                let result = unsafe { self.call_itself(position, node)? };
+                let outcome = if result.is_null() {
+                    Err(PyErr::fetch(self.py))
+                } else {
+                    // SAFETY: the call returned a new reference.
+                    unless_failed(unsafe { Bound::from_owned_ptr(self.py, result) })
+                };
+                missing.end(self.py, cache, &outcome)?;
+                outcome.map(Bound::into_ptr)
+            }
+        }
+    }
+
+    /// Calls a node, whatever its arguments are.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "as `call`")]
+    unsafe fn call_itself(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            if node.flags & flag::NESTED == 0 {
+                Ok(self.call_plain(position, node))
+            } else {
+                self.call_nested(position, node)
+            }
+        }
+    }
+
+    /// Looks a node of a cached step up. One that `waits` waits for others that make the same call, and others for it.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "as `call`")]
+    unsafe fn looked_up(&self, cache: &RunCache, position: usize, waits: bool) -> PyResult<LookedUp<'py>> {
+        let step_idx = self.layout.step_idx_at(position as u32) as usize;
+        let step = self.layout.program.steps[step_idx].bind(self.py).get();
+        // SAFETY: as the caller vouches.
+        let (args, names) = unsafe { self.gathered(position)? };
+        let known = cache.known(position);
+        let key = match (cache.key_of_values(step_idx, step, &args, names.as_ref()), known) {
+            (Ok(key), _) => key,
+            // What it depends on is known, though the value has no key.
+            (Err(KeyError::Unkeyable { .. }), Some(known)) => *known,
+            (Err(error), _) => return Err(unkeyable(step, error)),
+        };
+        // A key that was known and is not that of the values is a second one: of how the values came to be.
+        let link = known.copied().filter(|known| *known != key);
+        let begun = if waits {
+            PyResultCache::begin(cache.cache(self.py), &key)?
+        } else {
+            cache.cache(self.py).get().get(self.py, &key)?.map_or(Begun::Nested, Begun::Found)
+        };
+        Ok(match begun {
+            Begun::Found(entry) => {
+                if let Some(link) = link {
+                    cache.cache(self.py).get().link(self.py, &link, &key)?;
+                }
+                LookedUp::Found(entry)
+            }
+            Begun::Mine(flight) => LookedUp::Missing(Missing { key, link, step_idx, flight: Some(flight) }),
+            Begun::Nested => LookedUp::Missing(Missing { key, link, step_idx, flight: None }),
+        })
+    }
+
+    /// Finds the result of the node at `position` in the cache and stores it, or tells of the call that is to be made; none
+    /// where its step is not cached.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "as `call`")]
+    pub(crate) unsafe fn recalled(&self, position: usize) -> PyResult<Recalled<'a, 'py>> {
+        let (Some(cache), true) = (&self.table.cache, self.layout.nodes[position].flags & flag::CACHED != 0)
+        else {
+            return Ok(Recalled::NotCached);
+        };
+        let found = match cache.at_hand(position) {
+            Some(entry) => Arc::clone(entry),
+            // SAFETY: as the caller vouches.
+            None => match unsafe { self.looked_up(cache, position, false)? } {
+                LookedUp::Found(entry) => entry,
+                LookedUp::Missing(missing) => return Ok(Recalled::Missing(cache, missing)),
+            },
+        };
+        cache.note_hit(position);
+        // SAFETY: as the caller vouches.
+        Ok(Recalled::Stored(unsafe { self.store(position, found.hand_out(self.py)?) }))
     }
 
     /// Drops the results that the node at `position` used for the last time in the static order.
@@ -296,13 +445,8 @@ impl<'a, 'py> Caller<'a, 'py> {
     #[cold]
     #[inline(never)]
     #[expect(unsafe_code, reason = "as `call`")]
-    unsafe fn call_nested(
-        &mut self,
-        position: usize,
-        flags: u32,
-        callable: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
-        let nesting = &self.layout.program.nestings[(flags >> flag::N_BITS) as usize];
+    unsafe fn call_nested(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
+        let nesting = &self.layout.program.nestings[(node.flags >> flag::N_BITS) as usize];
         // SAFETY: as the caller of `call` vouches.
         let values = unsafe { self.rebuilt(position, nesting)? };
         let keywords = nesting.keywords.as_ref();
@@ -314,7 +458,7 @@ impl<'a, 'py> Caller<'a, 'py> {
         Ok(unsafe {
             vectorcall(
                 self.vectorcall,
-                callable,
+                node.callable,
                 pointers.as_mut_ptr().add(1),
                 values.len() - n_keywords,
                 keywords.map_or(std::ptr::null_mut(), Py::as_ptr),

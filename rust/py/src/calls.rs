@@ -69,6 +69,27 @@ impl Calls {
         Self::new(flags, arg_offsets, args, kept, touches, after)
     }
 
+    /// The same where some results are at hand, so that those calls take nothing; and without what `rewrite` leaves out.
+    pub(crate) fn answered(&self, is_answered: &[bool], rewrite: Option<&Rewrite>) -> Self {
+        let mut flags = self.flags.clone();
+        let mut args = Vec::with_capacity(self.args.len());
+        let mut arg_offsets = vec![0];
+        for (call, is_answered) in is_answered.iter().enumerate() {
+            if *is_answered {
+                flags[call] = 0;
+            } else {
+                args.extend(self.args_of(call).iter().map(|arg| arg.unmarked()));
+            }
+            arg_offsets.push(args.len() as u32);
+        }
+        let calls =
+            Self::new(flags, arg_offsets, args, self.kept.to_vec(), self.touches.clone(), self.after.clone());
+        match rewrite {
+            None => calls,
+            Some(rewrite) => calls.rewritten(rewrite),
+        }
+    }
+
     pub(crate) fn n_nodes(&self) -> usize {
         self.flags.len()
     }

@@ -14,10 +14,12 @@ pub(crate) enum Outcome {
     Pruned = 4,
     /// Never ran: an equal call did.
     Merged = 5,
+    /// Never ran: the cache had its result.
+    Cached = 6,
 }
 
 /// How many outcomes there are.
-pub(crate) const N_OUTCOMES: usize = 6;
+pub(crate) const N_OUTCOMES: usize = 7;
 
 /// One node run in shared mode, in ticks.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,8 @@ pub(crate) struct Columns {
     /// Calls of batch forms: where the spans of the nodes of each begin, and how many they are.
     pub(crate) batches: Vec<(u32, u32)>,
     pub(crate) outcomes: Outcomes,
+    /// Positions, ascending, whose result the cache had.
+    pub(crate) cached: Vec<u32>,
 }
 
 impl Columns {
@@ -73,8 +77,32 @@ impl Columns {
         self.spans.iter().copied().for_each(take);
     }
 
+    /// Whether the cache had the result of the node at a position.
+    pub(crate) fn is_cached(&self, position: u32) -> bool {
+        !self.cached.is_empty() && self.cached.binary_search(&position).is_ok()
+    }
+
+    /// The spans of the nodes that were called together, call by call.
+    pub(crate) fn called_together(&self) -> impl Iterator<Item = Vec<Span>> {
+        let of_call = |(begin, n): &(u32, u32)| {
+            let spans = &self.spans[*begin as usize..(*begin + *n) as usize];
+            spans.iter().copied().filter(|span| !self.is_cached(span.position)).collect::<Vec<_>>()
+        };
+        self.batches.iter().map(of_call).filter(|spans| !spans.is_empty())
+    }
+
+    /// How many calls of functions were made: the nodes of a batch are one.
+    pub(crate) fn n_calls(&self) -> usize {
+        let mut n_calls = 0;
+        self.each_span(|span| n_calls += usize::from(!self.is_cached(span.position)));
+        self.called_together().fold(n_calls, |n_calls, spans| n_calls - (spans.len() - 1))
+    }
+
     /// Returns how the node at a position ended.
     pub(crate) fn outcome(&self, position: u32) -> Outcome {
+        if self.is_cached(position) {
+            return Outcome::Cached;
+        }
         match &self.outcomes {
             Outcomes::AllFinished => Outcome::Finished,
             Outcomes::FailedAt(failed) => match position.cmp(failed) {
@@ -103,11 +131,13 @@ mod tests {
             spans: vec![Span { position: 2, worker: 1, start: 21, finish: 29 }],
             batches: Vec::new(),
             outcomes: Outcomes::FailedAt(2),
+            cached: vec![1],
         };
         let mut seen = Vec::new();
         columns.each_span(|span| seen.push((span.position, span.worker, span.start, span.finish)));
         assert_eq!(seen, [(0, 0, 10, 12), (1, 0, 12, 20), (3, 0, 22, 25), (2, 1, 21, 29)]);
         let outcomes: Vec<Outcome> = (0..4).map(|position| columns.outcome(position)).collect();
-        assert_eq!(outcomes, [Outcome::Finished, Outcome::Finished, Outcome::Failed, Outcome::Cancelled]);
+        assert_eq!(outcomes, [Outcome::Finished, Outcome::Cached, Outcome::Failed, Outcome::Cancelled]);
+        assert_eq!(columns.n_calls(), 3);
     }
 }

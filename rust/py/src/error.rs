@@ -14,7 +14,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use crate::amount::Shown;
-use crate::key::KeyError;
+use crate::digest::KeyError;
 use crate::keys::Key;
 
 #[expect(clippy::disallowed_methods, reason = "this is where Python's classes are reached")]

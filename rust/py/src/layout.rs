@@ -106,7 +106,14 @@ impl Layout {
         ordering: Ordering<'_>,
     ) -> BindResult<Self> {
         let (program, calls) = (&optimized.program, &optimized.calls);
-        let expected_ns = &*optimized.by_call(expected_ns);
+        let mut expected_ns = optimized.by_call(expected_ns);
+        if (0..optimized.n_nodes()).any(|call| optimized.is_answered(call)) {
+            for (call, expected_ns) in expected_ns.to_mut().iter_mut().enumerate() {
+                // Handing a result out takes next to nothing.
+                *expected_ns = if optimized.is_answered(call) { 0 } else { *expected_ns };
+            }
+        }
+        let expected_ns = &*expected_ns;
         // A node that may have to wait lasts, for all that is known.
         let has_lasting = program.has_needs || expected_ns.iter().any(|ns| wake::is_lasting(*ns));
         let needs_watcher = program.has_needs || wake::needs_watcher(expected_ns);
@@ -267,6 +274,21 @@ impl Layout {
         self.candidates = Some(candidates);
     }
 
+    /// Marks the nodes whose results may be in the cache, or are at hand.
+    pub(crate) fn set_cached(&mut self, is_cached: impl Fn(usize) -> bool) {
+        for position in 0..self.n_nodes() {
+            let step_idx = self.step_idx_at(position as u32) as usize;
+            if is_cached(step_idx) {
+                self.nodes[position].flags |= flag::CACHED;
+            }
+        }
+    }
+
+    /// The position of a call.
+    pub(crate) fn position_of_call(&self, call: u32) -> u32 {
+        self.order.as_ref().map_or(call, |(_, positions)| positions[call as usize])
+    }
+
     /// How many positions there are: nodes of the program that were neither pruned nor merged.
     pub(crate) fn n_nodes(&self) -> usize {
         self.nodes.len() - 1
@@ -300,8 +322,7 @@ impl Layout {
 
     /// Returns the position whose result stands for that of a node; none for a pruned one.
     pub(crate) fn position_of(&self, node: u32) -> Option<u32> {
-        let call = self.optimized.call_of(node)?;
-        Some(self.order.as_ref().map_or(call, |(_, positions)| positions[call as usize]))
+        self.optimized.call_of(node).map(|call| self.position_of_call(call))
     }
 }
 
@@ -337,7 +358,8 @@ fn needing_positions(py: Python<'_>, optimized: &Optimized, order: Option<&[Node
 fn needing_calls(py: Python<'_>, optimized: &Optimized) -> Vec<bool> {
     let of_step: Vec<bool> =
         optimized.program.steps.iter().map(|step| !step.bind(py).get().needs().is_empty()).collect();
-    (0..optimized.n_nodes()).map(|call| of_step[optimized.step_idx(call)]).collect()
+    let needs_grant = |call| of_step[optimized.step_idx(call)] && !optimized.is_answered(call);
+    (0..optimized.n_nodes()).map(needs_grant).collect()
 }
 
 fn inverse(order: &[NodeId]) -> Vec<u32> {

@@ -10,6 +10,7 @@ mod argument;
 mod batch;
 mod baton;
 mod board;
+mod caching;
 mod call;
 mod calls;
 mod clock;
@@ -17,6 +18,7 @@ mod columns;
 mod context;
 mod desk;
 mod detach;
+mod digest;
 mod draft;
 mod error;
 mod grant;
@@ -24,7 +26,6 @@ mod graph;
 mod handle;
 mod history;
 mod host;
-mod key;
 mod keys;
 mod layout;
 mod list_scheduler;
@@ -47,6 +48,7 @@ mod record;
 mod recording;
 mod request;
 mod resources;
+mod result_cache;
 mod run;
 mod scan;
 mod shared;
@@ -69,6 +71,8 @@ mod _core {
     #[pymodule_export]
     use crate::amount::{demands, limit};
     #[pymodule_export]
+    use crate::digest::{canonical_bytes, durable_key, file_digest, from_plain_bytes, plain_bytes, run_key};
+    #[pymodule_export]
     use crate::draft::{PyDraft, each_handle, inline, is_tracing};
     #[pymodule_export]
     use crate::grant::PyGrant;
@@ -80,8 +84,6 @@ mod _core {
     use crate::history::PyHistory;
     #[pymodule_export]
     use crate::host::host;
-    #[pymodule_export]
-    use crate::key::{canonical_bytes, durable_key, file_digest, run_key};
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
@@ -102,6 +104,8 @@ mod _core {
     use crate::record::PyRecord;
     #[pymodule_export]
     use crate::resources::PyResources;
+    #[pymodule_export]
+    use crate::result_cache::PyResultCache;
     #[pymodule_export]
     use crate::step::PyStep;
     #[pymodule_export]

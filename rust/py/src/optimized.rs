@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use makespan_core::graph::Graph;
-use makespan_core::optimize::{Fate, Passes, Rewrite, Word};
+use makespan_core::optimize::{Answered, Fate, Passes, Rewrite, Word, cut_off};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
 use rustc_hash::FxHashMap;
@@ -18,25 +18,31 @@ use crate::step::PyStep;
 
 /// The passes of `makespan.abc.RunOptions`, by name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Switches(pub(crate) Passes);
+pub(crate) struct Switches {
+    pub(crate) passes: Passes,
+    /// Take results from the cache.
+    pub(crate) cache: bool,
+}
 
 impl FromPyObject<'_, '_> for Switches {
     type Error = PyErr;
 
     fn extract(names: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let mut passes = Passes { prune: false, dedupe: false };
+        let mut cache = false;
         for name in names.extract::<Vec<String>>()? {
             match name.as_str() {
                 "prune" => passes.prune = true,
                 "dedupe" => passes.dedupe = true,
+                "cache" => cache = true,
                 _ => {
                     let value = names.to_owned().unbind();
-                    let expected = "names of passes, among prune and dedupe";
+                    let expected = "names of passes, among prune, dedupe and cache";
                     return Err(BindError::Argument { argument: "passes".to_owned(), value, expected }.into());
                 }
             }
         }
-        Ok(Self(passes))
+        Ok(Self { passes, cache })
     }
 }
 
@@ -47,6 +53,8 @@ pub(crate) struct Optimized {
     pub(crate) calls: Arc<Calls>,
     /// None where every call is made.
     rewrite: Option<Rewrite>,
+    /// By call, whether its result is at hand; empty where none is.
+    answered: Vec<bool>,
 }
 
 impl Optimized {
@@ -62,7 +70,48 @@ impl Optimized {
             None => Arc::clone(&program.calls),
             Some(rewrite) => Arc::new(program.calls.rewritten(rewrite)),
         };
-        Self { program: Arc::clone(program), calls, rewrite }
+        Self { program: Arc::clone(program), calls, rewrite, answered: Vec::new() }
+    }
+
+    /// Leaves out what is not needed when some results are at hand; `answer` tells of a call whether its is.
+    ///
+    /// None where no result is.
+    pub(crate) fn cut_off(&self, answer: impl FnMut(usize) -> bool) -> Option<Self> {
+        let calls = &self.calls;
+        let mut is_root: Vec<bool> = calls.kept.to_vec();
+        let mut is_taken = vec![false; self.n_nodes()];
+        for call in 0..self.n_nodes() {
+            calls.data_parents(call).for_each(|before| is_taken[before as usize] = true);
+        }
+        let is_pure: Vec<bool> = self.program.steps.iter().map(|step| step.get().is_pure()).collect();
+        for (before, after) in &calls.after {
+            is_root[before.index()] = true;
+            is_root[after.index()] = true;
+        }
+        for (call, is_root) in is_root.iter_mut().enumerate() {
+            // What is not pure is done whoever needs it; what nobody takes is there for another pass to leave out.
+            *is_root |= !is_taken[call] || !is_pure[self.step_idx(call)];
+        }
+        let Answered { is_needed, is_answered } =
+            cut_off(self.n_nodes(), |call| is_root[call], |call| calls.data_parents(call), answer);
+        if !is_answered.contains(&true) {
+            return None;
+        }
+        let next = Rewrite::of_needed(&is_needed);
+        let calls = Arc::new(calls.answered(&is_answered, next.as_ref()));
+        let answered = is_answered.into_iter().zip(&is_needed).filter(|(_, is_needed)| **is_needed);
+        let rewrite = match (&self.rewrite, next) {
+            (None, next) => next,
+            (Some(rewrite), None) => Some(rewrite.clone()),
+            (Some(rewrite), Some(next)) => Some(rewrite.then(&next)),
+        };
+        let answered = answered.map(|(is_answered, _)| is_answered).collect();
+        Some(Self { program: Arc::clone(&self.program), calls, rewrite, answered })
+    }
+
+    /// Whether the result of a call is at hand.
+    pub(crate) fn is_answered(&self, call: usize) -> bool {
+        self.answered.get(call).copied().unwrap_or(false)
     }
 
     pub(crate) fn n_nodes(&self) -> usize {

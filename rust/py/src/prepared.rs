@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::argument::{Arg, Source};
 use crate::batch::Batching;
 use crate::board::Failure;
+use crate::caching::{CachedSteps, RunCache};
 use crate::call::{Caller, Table, built};
 use crate::clock::clock;
 use crate::columns::{Columns, Outcomes, Stretch};
@@ -30,6 +31,7 @@ use crate::progress;
 use crate::record::{Origin, PyRecord};
 use crate::recording::{Parameter, ParameterKind};
 use crate::resources::PyResources;
+use crate::result_cache::PyResultCache;
 use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, Pace, SoloEnd, solo};
 use crate::step::PyStep;
@@ -63,6 +65,10 @@ pub(crate) struct PyPrepared {
     plans: bool,
     /// None where no calls are put together.
     batching: Option<Batching>,
+    /// None where no results are taken from one.
+    cache: Option<Py<PyResultCache>>,
+    /// None where no step is cached; not there before it was looked at.
+    cached_steps: OnceLock<Option<Arc<CachedSteps>>>,
     /// What the passes leave of the program, once it was looked at.
     optimized: OnceLock<Arc<Optimized>>,
     /// `makespan.result.RunResult`, and the function that makes an exception of failures.
@@ -82,7 +88,19 @@ impl PyPrepared {
                 return Ok(Arc::clone(layout));
             }
         }
-        let optimized = self.optimized(py);
+        let layout = Arc::new(self.lay_out(py, self.optimized(py), needs)?);
+        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) =
+            Laid { layout: Some(Arc::clone(&layout)), is_stale: false };
+        Ok(layout)
+    }
+
+    /// Lays out what is left of the program.
+    fn lay_out(
+        &self,
+        py: Python<'_>,
+        optimized: &Arc<Optimized>,
+        needs: Option<&Needs>,
+    ) -> BindResult<Layout> {
         let mut layout = if self.is_shared {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
             let ordering = if self.plans { Ordering::Planned(needs) } else { Ordering::Static };
@@ -93,10 +111,53 @@ impl PyPrepared {
         if let Some(candidates) = self.batching.and_then(|batching| batching.candidates(py, &layout)) {
             layout.set_candidates(candidates);
         }
-        let layout = Arc::new(layout);
-        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) =
-            Laid { layout: Some(Arc::clone(&layout)), is_stale: false };
+        if let Some((_, steps)) = self.caching(py)? {
+            layout.set_cached(|step_idx| steps.is_cached(step_idx));
+        }
         Ok(layout)
+    }
+
+    /// The cache, and what it takes of the program; none where nothing is cached.
+    fn caching(&self, py: Python<'_>) -> BindResult<Option<(&Py<PyResultCache>, &Arc<CachedSteps>)>> {
+        let Some(cache) = &self.cache else {
+            return Ok(None);
+        };
+        let steps = if let Some(steps) = self.cached_steps.get() {
+            steps
+        } else {
+            let steps = CachedSteps::of_program(py, &self.program)?.map(Arc::new);
+            self.cached_steps.get_or_init(|| steps)
+        };
+        Ok(steps.as_ref().map(|steps| (cache, steps)))
+    }
+
+    /// The layout for a run, and the cache in it where something is cached.
+    ///
+    /// Where no parameter is free, what is in the cache is found first: what only that needs is not run. Such a layout is
+    /// for one run.
+    fn laid_out(
+        &self,
+        py: Python<'_>,
+        needs: Option<&Needs>,
+        parameters: &[Py<PyAny>],
+    ) -> BindResult<(Arc<Layout>, Option<RunCache>)> {
+        let Some((cache, steps)) = self.caching(py)? else {
+            return Ok((self.layout(py, needs)?, None));
+        };
+        let mut cache = RunCache::new(py, cache, steps, &self.program)?;
+        let optimized = self.optimized(py);
+        let is_free = |parameter: &Parameter| parameter.kind != ParameterKind::Bound;
+        let is_ordered = optimized.calls.is_program_ordered();
+        let mut known = None;
+        if is_ordered && !self.program.parameters.iter().any(is_free) {
+            known = Some(cache.look_ahead(py, optimized, parameters)?.of_left(optimized));
+        }
+        let layout = match known.as_ref().and_then(|known| known.left.as_ref()) {
+            Some(left) => Arc::new(self.lay_out(py, left, needs)?),
+            None => self.layout(py, needs)?,
+        };
+        let cache = cache.place(layout.n_nodes(), known, |call| layout.position_of_call(call));
+        Ok((layout, Some(cache)))
     }
 
     fn optimized(&self, py: Python<'_>) -> &Arc<Optimized> {
@@ -197,10 +258,11 @@ impl PyPrepared {
         py: Python<'_>,
         layout: &Arc<Layout>,
         parameters: Vec<Py<PyAny>>,
+        cache: Option<RunCache>,
         needs: Option<Needs>,
     ) -> PyResult<(Ending, Results)> {
         let _entered = context::enter(context::copy_of_current(py)?.into_bound(py))?;
-        let table = Table::new(layout.n_nodes(), parameters);
+        let table = Table::new(layout.n_nodes(), parameters, cache);
         let watching = progress::watching();
         let unwatched = AtomicU32::new(0);
         if let Some(cell) = &watching {
@@ -260,8 +322,15 @@ impl PyPrepared {
             let n_ran: usize = stretches.iter().map(|stretch| stretch.finishes.len()).sum();
             cell.end(n_ran as u32);
         }
-        let columns =
-            Columns { started, ended, solo: stretches, spans: Vec::new(), batches: Vec::new(), outcomes };
+        let columns = Columns {
+            started,
+            ended,
+            solo: stretches,
+            spans: Vec::new(),
+            batches: Vec::new(),
+            outcomes,
+            cached: table.cached_positions(),
+        };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }
 
@@ -272,13 +341,14 @@ impl PyPrepared {
         team: &Bound<'_, PyTeam>,
         layout: Arc<Layout>,
         parameters: Vec<Py<PyAny>>,
+        cache: Option<RunCache>,
         needs: Option<Needs>,
     ) -> PyResult<(Ending, Results)> {
         let n_helpers_max = self.n_workers - 1;
         let _claim = PyTeam::claim(team, n_helpers_max.min(layout.n_nodes() - 1), n_helpers_max)?;
         let context = context::copy_of_current(py)?;
         let _entered = context::enter_copy_of(context.bind(py))?;
-        let table = Table::new(layout.n_nodes(), parameters);
+        let table = Table::new(layout.n_nodes(), parameters, cache);
         let watching = progress::watching();
         let run = Run::new(RunParts {
             layout,
@@ -358,7 +428,7 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, plans, batching, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, plans, batching, cache, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
@@ -367,6 +437,7 @@ impl PyPrepared {
         passes: Switches,
         plans: bool,
         batching: Option<Batching>,
+        cache: Option<Py<PyResultCache>>,
         history: &Bound<'_, PyHistory>,
         team: Py<PyTeam>,
         resources: Option<Py<PyResources>>,
@@ -385,9 +456,11 @@ impl PyPrepared {
             team,
             resources,
             is_shared,
-            passes: passes.0,
+            passes: passes.passes,
             plans,
             batching,
+            cache: cache.filter(|_| passes.cache),
+            cached_steps: OnceLock::new(),
             optimized: OnceLock::new(),
             result_class,
             to_exception,
@@ -413,13 +486,13 @@ impl PyPrepared {
         }
         let parameters = this.bind(py, args, kwargs)?;
         let needs = this.needs(py)?;
-        let layout = this.layout(py, needs.as_ref())?;
+        let (layout, cache) = this.laid_out(py, needs.as_ref(), &parameters)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
         let (ending, results) = if this.is_shared && layout.sharing.is_some() {
-            this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters, needs)?
+            this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters, cache, needs)?
         } else {
-            this.run_alone(py, &layout, parameters, needs)?
+            this.run_alone(py, &layout, parameters, cache, needs)?
         };
         if this.is_shared && history::lock(&this.history).learn(py, &layout, &ending.columns) {
             this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
@@ -496,6 +569,9 @@ impl PyPrepared {
         visit.call(&self.team)?;
         if let Some(resources) = &self.resources {
             visit.call(resources)?;
+        }
+        if let Some(cache) = &self.cache {
+            visit.call(cache)?;
         }
         visit.call(&self.to_exception)
     }

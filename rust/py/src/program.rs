@@ -230,6 +230,12 @@ impl PyProgram {
         self.0.has_needs
     }
 
+    /// Whether the results of some step are cached.
+    #[getter]
+    fn has_cached_steps(&self) -> bool {
+        self.0.steps.iter().any(|step| step.get().caching().is_some())
+    }
+
     /// The number of distinct edges; builds the graph at the first call.
     #[getter]
     fn n_edges(&self) -> BindResult<usize> {
@@ -306,7 +312,7 @@ impl PyProgram {
             step.is_pure()
                 || (matches!(step.declared(), Declared::Nothing) && assumed_pure.contains(step.name()))
         };
-        Optimized::new(py, &self.0, passes.0, is_pure).representatives()
+        Optimized::new(py, &self.0, passes.passes, is_pure).representatives()
     }
 
     /// Edges of values that are passed, and of declared order: (before, after), perhaps repeated.

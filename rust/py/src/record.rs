@@ -9,7 +9,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::clock::clock;
-use crate::columns::{Columns, N_OUTCOMES, Outcome, Span};
+use crate::columns::{Columns, N_OUTCOMES, Outcome};
 use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::program::PyProgram;
@@ -56,12 +56,6 @@ impl PyRecord {
 
     fn ns(&self, ticks: u64) -> i64 {
         clock().delta_as_nanos(self.columns.started, ticks).cast_signed()
-    }
-
-    /// The spans of the nodes of each batch.
-    fn batches(&self) -> impl Iterator<Item = &[Span]> {
-        let of_batch = |(begin, n): &(u32, u32)| &self.columns.spans[*begin as usize..(*begin + *n) as usize];
-        self.columns.batches.iter().map(of_batch)
     }
 
     fn durations_ns(&self) -> Vec<u64> {
@@ -135,7 +129,7 @@ impl PyRecord {
             } as u8;
         }
         let mut batch = vec![-1; n_nodes];
-        for (idx, spans) in (0..).zip(self.batches()) {
+        for (idx, spans) in (0..).zip(self.columns.called_together()) {
             for span in spans {
                 batch[self.layout.node_at(span.position) as usize] = idx;
             }
@@ -151,15 +145,14 @@ impl PyRecord {
 
     /// How many calls of functions were made: the nodes of a batch are one.
     fn n_calls(&self) -> usize {
-        let mut n_calls = 0;
-        self.columns.each_span(|_| n_calls += 1);
-        self.batches().fold(n_calls, |n_calls, spans| n_calls - (spans.len() - 1))
+        self.columns.n_calls()
     }
 
     /// The first node of the batch that a node was called in, and how many it has; none where it was called alone.
     fn batch_of(&self, node: u32) -> Option<(u32, usize)> {
         let position = self.layout.position_of(node)?;
-        let spans = self.batches().find(|spans| spans.iter().any(|span| span.position == position))?;
+        let mut batches = self.columns.called_together();
+        let spans = batches.find(|spans| spans.iter().any(|span| span.position == position))?;
         Some((self.layout.node_at(spans[0].position), spans.len()))
     }
 

@@ -58,8 +58,10 @@ pub(crate) mod flag {
     pub(crate) const UNUSED: u32 = 1 << 2;
     /// The node is expected to outlast a wake-up.
     pub(crate) const LASTING: u32 = 1 << 3;
+    /// Its result may be in the cache, or is at hand.
+    pub(crate) const CACHED: u32 = 1 << 4;
     /// How far a nesting's index is shifted.
-    pub(crate) const N_BITS: u32 = 4;
+    pub(crate) const N_BITS: u32 = 5;
 }
 
 /// The description of a workflow, growing call by call.

@@ -544,7 +544,8 @@ impl Run {
         let mut board = self.lock();
         let spans = std::mem::take(&mut board.spans);
         let batches = std::mem::take(&mut board.batches);
-        let columns = Columns { started: self.parts.started, ended, solo, spans, batches, outcomes };
+        let cached = self.table().cached_positions();
+        let columns = Columns { started: self.parts.started, ended, solo, spans, batches, outcomes, cached };
         Ending { columns, failures: std::mem::take(&mut board.failures) }
     }
 }

@@ -89,6 +89,19 @@ impl Arity {
     }
 }
 
+/// How the results of a step are cached: `makespan.cache.Caching`.
+#[derive(Debug, FromPyObject)]
+pub(crate) struct Caching {
+    /// None for as long as the cache says.
+    pub(crate) ttl_ns: Option<u64>,
+    /// How long failures are remembered; none: not at all.
+    pub(crate) failures_ns: Option<u64>,
+    /// Names of arguments that are no part of the key.
+    ignored: Vec<String>,
+    /// Entries serve every scope.
+    pub(crate) is_shared: bool,
+}
+
 /// The native base of `makespan.Step`.
 #[pyclass(name = "Step", module = "makespan._core", frozen, subclass)]
 #[derive(Debug)]
@@ -110,6 +123,15 @@ pub(crate) struct PyStep {
     /// A function that makes several calls at once, and how many at most.
     batch: Option<Py<PyAny>>,
     max_batch: Option<u32>,
+    /// None where results are not cached.
+    caching: Option<Caching>,
+}
+
+impl Caching {
+    /// Whether an argument is no part of the key.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.ignored.iter().any(|ignored| ignored == name)
+    }
 }
 
 impl PyStep {
@@ -147,6 +169,15 @@ impl PyStep {
 
     pub(crate) fn max_batch(&self) -> Option<u32> {
         self.max_batch
+    }
+
+    pub(crate) fn caching(&self) -> Option<&Caching> {
+        self.caching.as_ref()
+    }
+
+    /// The name of a positional argument, where the function tells.
+    pub(crate) fn argument_name(&self, idx: usize) -> Option<&str> {
+        self.arity.as_ref().and_then(|arity| arity.names.get(idx)).map(String::as_str)
     }
 
     /// Refuses a call whose arguments do not fit the function.
@@ -206,7 +237,7 @@ impl PyStep {
 #[pymethods]
 impl PyStep {
     #[new]
-    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_pure, needs, batch, max_batch))]
+    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_pure, needs, batch, max_batch, caching))]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
     fn new(
         function: Py<PyAny>,
@@ -221,6 +252,7 @@ impl PyStep {
         needs: Demands,
         batch: Option<Py<PyAny>>,
         max_batch: Option<u32>,
+        caching: Option<Caching>,
     ) -> Self {
         let declared = if declared.is_none() {
             Declared::Nothing
@@ -244,6 +276,7 @@ impl PyStep {
             needs,
             batch,
             max_batch,
+            caching,
         }
     }
 

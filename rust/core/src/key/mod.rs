@@ -14,7 +14,14 @@
 //! | `24`–`28` | tuple, list, dict, set, frozenset: number of members, members |
 //! | `29` | an array: dtype, number of dimensions, dimensions, content |
 //! | `2a`, `2b` | an object taken apart; one that takes itself apart: name of its type, one value |
+//! | `2c` | in keys of calls: the key of what a call returns, in place of its value: 32 bytes |
+//! | `2d`, `2e` | in keys of calls: an argument rebuilt around results: number of instructions, instructions; a leaf of it |
+//! | `2f` | in keys of calls: a named argument: name, value |
 //! | `80`–`bf` | text of up to 63 bytes |
+
+mod read;
+
+pub use self::read::{Corrupt, Reader, Token};
 
 /// Where bytes go.
 pub trait Sink {
@@ -79,6 +86,19 @@ pub enum Named {
     Own,
 }
 
+const BIG_INT: u8 = 0x04;
+const FLOAT: u8 = 0x05;
+const COMPLEX: u8 = 0x06;
+/// An integer in one byte, and in eight.
+const INT_MIN: u8 = 0x08;
+const INT_MAX: u8 = 0x0f;
+const ARRAY: u8 = 0x29;
+const KNOWN: u8 = 0x2a;
+const OWN: u8 = 0x2b;
+const CALL: u8 = 0x2c;
+const REBUILT: u8 = 0x2d;
+const LEAF: u8 = 0x2e;
+const KEYWORD: u8 = 0x2f;
 const SHORT_TEXT: u8 = 0x80;
 const N_SHORT_TEXT_MAX: usize = 0x3f;
 const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
@@ -101,14 +121,14 @@ pub fn put_int(sink: &mut impl Sink, value: i64) {
     let n_bits = 65 - (value ^ (value >> 63)).leading_zeros() as usize;
     let n_bytes = n_bits.div_ceil(8);
     let mut bytes = [0; 9];
-    bytes[0] = 0x07 + n_bytes as u8;
+    bytes[0] = INT_MIN - 1 + n_bytes as u8;
     bytes[1..].copy_from_slice(&value.to_le_bytes());
     sink.put(&bytes[..=n_bytes]);
 }
 
 /// An integer beyond 64 bits; `magnitude` has its smallest byte first and no zeros at its end.
 pub fn put_big_int(sink: &mut impl Sink, is_negative: bool, magnitude: &[u8]) {
-    sink.put(&[0x04, u8::from(is_negative)]);
+    sink.put(&[BIG_INT, u8::from(is_negative)]);
     put_length(sink, magnitude.len());
     sink.put(magnitude);
 }
@@ -116,14 +136,14 @@ pub fn put_big_int(sink: &mut impl Sink, is_negative: bool, magnitude: &[u8]) {
 /// A float. The two zeros differ, since a function can tell them apart; every NaN is the same.
 #[inline]
 pub fn put_float(sink: &mut impl Sink, value: f64) {
-    let mut bytes = [0x05; 9];
+    let mut bytes = [FLOAT; 9];
     bytes[1..].copy_from_slice(&float_bits(value));
     sink.put(&bytes);
 }
 
 /// A complex number.
 pub fn put_complex(sink: &mut impl Sink, real: f64, imaginary: f64) {
-    sink.put(&[0x06]);
+    sink.put(&[COMPLEX]);
     sink.put(&float_bits(real));
     sink.put(&float_bits(imaginary));
 }
@@ -166,7 +186,7 @@ pub fn begin(sink: &mut impl Sink, kind: Container, n_members: usize) {
 
 /// An array: what its elements are, its dimensions, and its content in the order of rows.
 pub fn put_array(sink: &mut impl Sink, dtype: &str, shape: &[usize], content: &[u8]) {
-    sink.put(&[0x29]);
+    sink.put(&[ARRAY]);
     put_text(sink, dtype);
     put_length(sink, shape.len());
     for &length in shape {
@@ -179,10 +199,34 @@ pub fn put_array(sink: &mut impl Sink, dtype: &str, shape: &[usize], content: &[
 /// The beginning of an object; one value follows.
 pub fn begin_named(sink: &mut impl Sink, kind: Named, type_name: &str) {
     sink.put(&[match kind {
-        Named::Known => 0x2a,
-        Named::Own => 0x2b,
+        Named::Known => KNOWN,
+        Named::Own => OWN,
     }]);
     put_text(sink, type_name);
+}
+
+/// What a call returns, by the key of the call.
+pub fn put_call(sink: &mut impl Sink, key: &[u8; 32]) {
+    sink.put(&[CALL]);
+    sink.put(key);
+}
+
+/// The beginning of an argument that is rebuilt around results: as many instructions follow, which in postfix order say
+/// what it is, each [`put_leaf`] with a value after it, or [`begin`].
+pub fn begin_rebuilt(sink: &mut impl Sink, n_instructions: usize) {
+    sink.put(&[REBUILT]);
+    put_length(sink, n_instructions);
+}
+
+/// The beginning of a leaf of a rebuilt argument; one value follows.
+pub fn put_leaf(sink: &mut impl Sink) {
+    sink.put(&[LEAF]);
+}
+
+/// The beginning of a named argument; one value follows.
+pub fn begin_keyword(sink: &mut impl Sink, name: &str) {
+    sink.put(&[KEYWORD]);
+    put_text(sink, name);
 }
 
 /// Puts the members of a set, each encoded already, in the order of their bytes.

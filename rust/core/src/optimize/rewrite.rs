@@ -79,6 +79,32 @@ impl Rewrite {
         (old_of_new.len() < n_nodes).then_some(Self { old_of_new, new_of_old })
     }
 
+    /// Leaves out the nodes that are not needed; none when every node is.
+    #[must_use]
+    pub fn of_needed(is_needed: &[bool]) -> Option<Self> {
+        let mut old_of_new = Vec::with_capacity(is_needed.len());
+        let mut new_of_old = Vec::with_capacity(is_needed.len());
+        for (node, is_needed) in is_needed.iter().enumerate() {
+            if *is_needed {
+                new_of_old.push(old_of_new.len() as u32);
+                old_of_new.push(node as u32);
+            } else {
+                new_of_old.push(Self::GONE);
+            }
+        }
+        (old_of_new.len() < is_needed.len()).then_some(Self { old_of_new, new_of_old })
+    }
+
+    /// Both rewritings, one after the other: `next` is of what this one leaves.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        let in_next = |new: u32| if new == Self::GONE { new } else { next.new_of_old[new as usize] };
+        Self {
+            old_of_new: next.old_of_new.iter().map(|between| self.old_of_new[*between as usize]).collect(),
+            new_of_old: self.new_of_old.iter().map(|between| in_next(*between)).collect(),
+        }
+    }
+
     /// How many nodes are left.
     #[must_use]
     pub fn n_new(&self) -> usize {
@@ -169,6 +195,19 @@ mod tests {
     fn test_a_pinned_node_stays_by_itself() {
         let rewrite = rewrite(ALL, &[1], &[5]).expect("some are left out");
         assert_eq!(rewrite.old_of_new(), [0, 1, 2, 5]);
+    }
+
+    #[test]
+    fn test_rewritings_compose() {
+        // 0 and 1 are one; of what is left (0, 2, 4, 5 were) the second goes.
+        let merged = rewrite(Passes { prune: false, ..ALL }, &[4], &[5]).expect("some are merged");
+        assert_eq!(merged.old_of_new(), [0, 2, 4, 5]);
+        let next = Rewrite::of_needed(&[true, false, true, true]).expect("one is left out");
+        let both = merged.then(&next);
+        assert_eq!(both.old_of_new(), [0, 4, 5]);
+        assert_eq!(both.new_of_old(), [0, 0, Rewrite::GONE, Rewrite::GONE, 1, 2]);
+        assert_eq!(both.fate(3), Fate::Pruned);
+        assert_eq!(Rewrite::of_needed(&[true, true]), None);
     }
 
     #[test]

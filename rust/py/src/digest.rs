@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::path::PathBuf;
 
-use makespan_core::key::{self, Blob, Container, Named, Singleton, Sink};
+use makespan_core::key::{self, Blob, Container, Corrupt, Named, Reader, Singleton, Sink, Token};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -88,6 +89,9 @@ impl Place<'_, '_> {
     }
 }
 
+/// Hashes to the digest that may be kept.
+pub(crate) type Durable = Hashing<blake3::Hasher>;
+
 /// Puts the canonical bytes of a value; `name` is what a message calls it, for instance "args".
 pub(crate) fn encode(value: &Bound<'_, PyAny>, name: &str, sink: &mut impl Sink) -> KeyResult<()> {
     put(value, Place::Root(name), DEPTH_MAX, sink)
@@ -95,7 +99,7 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>, name: &str, sink: &mut impl Sink)
 
 /// The digest to keep: the same in every process, on every machine, and safe against constructed collisions.
 pub(crate) fn durable_digest(value: &Bound<'_, PyAny>, name: &str) -> KeyResult<[u8; 32]> {
-    let mut sink = Hashing::<blake3::Hasher>::default();
+    let mut sink = Durable::default();
     encode(value, name, &mut sink)?;
     Ok(sink.digest())
 }
@@ -108,7 +112,7 @@ pub(crate) fn run_digest(value: &Bound<'_, PyAny>, name: &str) -> KeyResult<u128
 }
 
 /// A hash function that bytes go through in pieces.
-trait Hash: Default {
+pub(crate) trait Hash: Default {
     type Digest;
     fn update(&mut self, bytes: &[u8]);
     fn finish(&self) -> Self::Digest;
@@ -148,7 +152,8 @@ impl Hash for Xxh3 {
 }
 
 /// Gathers small pieces, so that most values are hashed at once.
-struct Hashing<H> {
+#[derive(Debug)]
+pub(crate) struct Hashing<H> {
     gathered: Vec<u8>,
     /// There once something was hashed already.
     hash: Option<H>,
@@ -169,7 +174,7 @@ impl<H: Hash> Hashing<H> {
         self.gathered.clear();
     }
 
-    fn digest(self) -> H::Digest {
+    pub(crate) fn digest(self) -> H::Digest {
         match self.hash {
             None => H::of(&self.gathered),
             Some(mut hash) => {
@@ -357,7 +362,9 @@ fn put_other(
 fn type_name(class: &Bound<'_, PyType>, place: Place<'_, '_>) -> KeyResult<String> {
     let name = class.qualname()?.to_string();
     if name.contains("<locals>") {
-        return Err(place.refuse(format!("{name} is a class inside a function, which has no name of its own")));
+        return Err(
+            place.refuse(format!("{name} is a class inside a function, which has no name of its own"))
+        );
     }
     Ok(format!("{}.{name}", class.module()?))
 }
@@ -397,6 +404,97 @@ pub(crate) fn canonical_bytes<'py>(value: &Bound<'py, PyAny>, name: &str) -> Bin
     let mut bytes = Vec::new();
     encode(value, name, &mut bytes)?;
     Ok(PyBytes::new(value.py(), &bytes))
+}
+
+/// Return the canonical bytes of a value that can be read back: there are no types in it but those of `known`.
+#[pyfunction]
+#[pyo3(signature = (value, name, known, /))]
+pub(crate) fn plain_bytes<'py>(
+    value: &Bound<'py, PyAny>,
+    name: &str,
+    known: &Bound<'py, PyAny>,
+) -> BindResult<Bound<'py, PyBytes>> {
+    let mut bytes = Vec::new();
+    encode(value, name, &mut bytes)?;
+    let mut reader = Reader::new(&bytes);
+    while !reader.is_at_end() {
+        if let Token::Named(kind, type_name) = reader.token().map_err(corrupt)?
+            && (kind == Named::Own || !known.contains(type_name)?)
+        {
+            let reason = format!("nothing is known of how to read a {type_name} back");
+            return Err(KeyError::Unkeyable { path: name.to_owned(), reason }.into());
+        }
+    }
+    Ok(PyBytes::new(value.py(), &bytes))
+}
+
+/// Return the value that bytes of `plain_bytes` are of; a `ValueError` where they are of none.
+#[pyfunction]
+#[pyo3(signature = (data, /))]
+pub(crate) fn from_plain_bytes<'py>(data: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
+    let py = data.py();
+    let mut reader = Reader::new(data.as_bytes());
+    let value = read(py, &py.import("makespan.keys")?, &mut reader, DEPTH_MAX)?;
+    if reader.is_at_end() { Ok(value) } else { Err(corrupt(Corrupt)) }
+}
+
+fn corrupt(_: Corrupt) -> PyErr {
+    PyValueError::new_err("these are no canonical bytes of a value")
+}
+
+fn read<'py>(
+    py: Python<'py>,
+    keys: &Bound<'py, PyModule>,
+    reader: &mut Reader<'_>,
+    depth: u32,
+) -> PyResult<Bound<'py, PyAny>> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(corrupt(Corrupt));
+    };
+    let members = |reader: &mut Reader<'_>, n: usize| {
+        (0..n).map(|_| read(py, keys, reader, depth)).collect::<PyResult<Vec<_>>>()
+    };
+    Ok(match reader.token().map_err(corrupt)? {
+        Token::Singleton(Singleton::None) => py.None().into_bound(py),
+        Token::Singleton(Singleton::False) => PyBool::new(py, false).to_owned().into_any(),
+        Token::Singleton(Singleton::True) => PyBool::new(py, true).to_owned().into_any(),
+        Token::Singleton(Singleton::Ellipsis) => PyEllipsis::get(py).to_owned().into_any(),
+        Token::Int(value) => value.into_pyobject(py)?.into_any(),
+        Token::BigInt(is_negative, magnitude) => {
+            let from_bytes = py.get_type::<PyInt>().getattr(intern!(py, "from_bytes"))?;
+            let value = from_bytes.call1((PyBytes::new(py, magnitude), "little"))?;
+            if is_negative { value.neg()? } else { value }
+        }
+        Token::Float(value) => PyFloat::new(py, value).into_any(),
+        Token::Complex(real, imaginary) => PyComplex::from_doubles(py, real, imaginary).into_any(),
+        Token::Text(text) => PyString::new(py, text).into_any(),
+        Token::Blob(Blob::Text, _) => unreachable!("texts are tokens of their own"),
+        Token::Blob(Blob::Surrogates, bytes) => {
+            PyBytes::new(py, bytes).call_method1(intern!(py, "decode"), ("utf-8", "surrogatepass"))?
+        }
+        Token::Blob(Blob::Bytes, bytes) => PyBytes::new(py, bytes).into_any(),
+        Token::Blob(Blob::ByteArray, bytes) => PyByteArray::new(py, bytes).into_any(),
+        Token::Begin(Container::Tuple, n) => PyTuple::new(py, members(reader, n)?)?.into_any(),
+        Token::Begin(Container::List, n) => PyList::new(py, members(reader, n)?)?.into_any(),
+        Token::Begin(Container::Set, n) => PySet::new(py, members(reader, n)?)?.into_any(),
+        Token::Begin(Container::FrozenSet, n) => PyFrozenSet::new(py, members(reader, n)?)?.into_any(),
+        Token::Begin(Container::Dict, n) => {
+            let dict = PyDict::new(py);
+            for _ in 0..n {
+                let name = read(py, keys, reader, depth)?;
+                dict.set_item(name, read(py, keys, reader, depth)?)?;
+            }
+            dict.into_any()
+        }
+        Token::Array(dtype, shape, content) => {
+            keys.getattr(intern!(py, "array_of"))?.call1((dtype, shape, PyBytes::new(py, content)))?
+        }
+        Token::Named(Named::Known, type_name) => {
+            let inner = read(py, keys, reader, depth)?;
+            keys.getattr(intern!(py, "rebuilt"))?.call1((type_name, inner))?
+        }
+        Token::Named(Named::Own, _) => return Err(corrupt(Corrupt)),
+    })
 }
 
 /// Return the digest of a file's content, read without holding on to the interpreter.
