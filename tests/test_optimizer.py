@@ -210,7 +210,7 @@ def test_a_strategy_that_names_an_unknown_pass_is_refused() -> None:
         def options(self, *, n_nodes: int) -> ms.abc.RunOptions:
             return super().options(n_nodes=n_nodes)._replace(passes=("fly",))
 
-    with pytest.raises(ms.ValidationError, match="prune and dedupe"):
+    with pytest.raises(ms.ValidationError, match="prune, dedupe and cache"):
         ms.SequentialExecutionEngine(Odd()).run(ms.Workflow.sequence([abs]), 1)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import makespan as ms
-from makespan.optimizer import PASSES
+from makespan.optimizer import REWRITES
 from makespan.testing.reference_optimizer import PlainCall, representatives
 
 CONSTANTS = (0, 1, True, 1.0, "1", b"1", None, 2**70)
@@ -58,10 +58,10 @@ def told(calls: list[PlainCall]) -> list[PlainCall]:
 
 
 @settings(max_examples=500)
-@given(call_lists(), st.data(), st.sets(st.sampled_from(PASSES)))
+@given(call_lists(), st.data(), st.sets(st.sampled_from(REWRITES)))
 def test_passes_agree_with_the_slow_versions(calls: list[PlainCall], data: st.DataObject, passes: set[str]) -> None:
     outputs = data.draw(st.lists(st.integers(0, len(calls) - 1), max_size=3)) if calls else []
-    switches = {name: name in passes for name in PASSES}
+    switches = {name: name in passes for name in REWRITES}
     rewriting = ms.WorkflowOptimizer(**switches).optimize(built(calls, outputs))
     expected = representatives(told(calls), outputs, passes)
     paths = rewriting.paths
@@ -76,7 +76,7 @@ def test_passes_agree_with_the_slow_versions(calls: list[PlainCall], data: st.Da
 @given(call_lists(), st.data())
 def test_a_rewritten_workflow_has_nothing_more_to_rewrite(calls: list[PlainCall], data: st.DataObject) -> None:
     outputs = data.draw(st.lists(st.integers(0, len(calls) - 1), max_size=3)) if calls else []
-    known = representatives(told(calls), outputs, PASSES)
+    known = representatives(told(calls), outputs, REWRITES)
     left = [at for at, other in enumerate(known) if at == other]
     new = {at: place for place, at in enumerate(left)}
     rest = [

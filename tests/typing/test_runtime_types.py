@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import makespan as ms
 from conformance import conforms
 from makespan import NotComputedYet, _core
 from makespan.abc import Batching
@@ -133,6 +134,15 @@ def new_result_cache() -> _core.ResultCache:
     return _core.ResultCache(max_bytes=1_000, ttl_ns=None, folder=None, clock=None)
 
 
+def used_result_cache() -> _core.ResultCache:
+    """Make a cache and run a workflow whose one result is in it afterwards."""
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(ms.step(abs, pure=True, cache=True), -1))
+    with ms.SequentialExecutionEngine() as engine:
+        engine.run(workflow)
+        return engine.cache
+
+
 def new_queue(*keys: Hashable, **options: Any) -> _core.Queue:
     """Make a queue; the bells of those below the public class are never hung up."""
     queue = _core.Queue(
@@ -240,7 +250,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "plain_bytes": lambda: _core.plain_bytes([1], "value", ()),
     "from_plain_bytes": lambda: _core.from_plain_bytes(_core.plain_bytes([1], "value", ())),
     "ResultCache.counts": lambda: new_result_cache().counts(),
-    "ResultCache.entries": lambda: new_result_cache().entries(),
+    "ResultCache.__new__": new_result_cache,
+    "ResultCache.entries": lambda: used_result_cache().entries(),
     "ResultCache.forget": lambda: new_result_cache().forget([1]),
     "Program.has_cached_steps": lambda: Sample().program.has_cached_steps,
     "file_digest": lambda: _core.file_digest(__file__),

@@ -7,6 +7,7 @@
 
 mod amount;
 mod argument;
+mod arguments;
 mod batch;
 mod baton;
 mod board;

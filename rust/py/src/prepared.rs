@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::argument::{Arg, Source};
+use crate::arguments;
 use crate::batch::Batching;
 use crate::board::Failure;
 use crate::caching::{CachedSteps, RunCache};
@@ -163,71 +164,6 @@ impl PyPrepared {
     fn optimized(&self, py: Python<'_>) -> &Arc<Optimized> {
         self.optimized
             .get_or_init(|| Arc::new(Optimized::new(py, &self.program, self.passes, PyStep::is_pure)))
-    }
-
-    /// Puts the arguments of a run in the order of the parameters.
-    fn bind(
-        &self,
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> BindResult<Vec<Py<PyAny>>> {
-        let parameters = &self.program.parameters;
-        if parameters.len() == args.len() && kwargs.is_none() && self.is_plain {
-            return Ok(args.iter_borrowed().map(|value| value.to_owned().unbind()).collect());
-        }
-        let mismatch = |reason: String| BindError::ArgumentMismatch {
-            callee: self.program.names.workflow.clone(),
-            reason,
-        };
-        let is_positional = |parameter: &&Parameter| {
-            matches!(parameter.kind, ParameterKind::Any | ParameterKind::PositionalOnly)
-        };
-        let is_named =
-            |parameter: &Parameter| matches!(parameter.kind, ParameterKind::Any | ParameterKind::KeywordOnly);
-        let n_free = parameters.iter().filter(is_positional).count();
-        if args.len() > n_free {
-            let n_args = args.len();
-            return Err(mismatch(match n_free {
-                0 if parameters.iter().any(|parameter| parameter.kind == ParameterKind::Bound) => {
-                    format!("every parameter has its value already, {n_args} more were given")
-                }
-                n => format!("takes {n} arguments, {n_args} were given"),
-            }));
-        }
-        let mut n_used = 0;
-        let mut positional = args.iter_borrowed();
-        let mut values: Vec<Py<PyAny>> = Vec::with_capacity(parameters.len());
-        for parameter in parameters {
-            let named = match kwargs {
-                Some(kwargs) if is_named(parameter) => kwargs.get_item(&parameter.name)?,
-                Some(_) | None => None,
-            };
-            n_used += usize::from(named.is_some());
-            let given = if is_positional(&parameter) { positional.next() } else { None };
-            if given.is_some() && named.is_some() {
-                return Err(mismatch(format!("multiple values for argument '{}'", parameter.name)));
-            }
-            let value = given
-                .map(|value| value.to_owned().unbind())
-                .or_else(|| named.map(Bound::unbind))
-                .or_else(|| parameter.default.as_ref().map(|default| default.clone_ref(py)));
-            match value {
-                Some(value) => values.push(value),
-                None => {
-                    return Err(mismatch(format!("missing a required argument: '{}'", parameter.name)));
-                }
-            }
-        }
-        if let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() > n_used) {
-            let is_known =
-                |name: &String| parameters.iter().any(|known| known.name == *name && is_named(known));
-            let names = kwargs.keys().iter().map(|key| key.to_string());
-            if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
-                return Err(mismatch(format!("unexpected keyword argument '{name}'")));
-            }
-        }
-        Ok(values)
     }
 
     /// Finds what the nodes need, and refuses what the engine does not have, before anything runs.
@@ -484,7 +420,7 @@ impl PyPrepared {
         if this.team.get().is_closed() {
             return Err(BindError::ClosedEngine.into());
         }
-        let parameters = this.bind(py, args, kwargs)?;
+        let parameters = arguments::bound(py, &this.program, this.is_plain, args, kwargs)?;
         let needs = this.needs(py)?;
         let (layout, cache) = this.laid_out(py, needs.as_ref(), &parameters)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
