@@ -223,7 +223,9 @@ if not TYPE_CHECKING:  # A checker that sees it would believe in every name.
         if name in _LOADED_LATE:
             import importlib
 
-            return getattr(importlib.import_module(_LOADED_LATE[name]), name)
+            # From now on it is found without coming here.
+            found = globals()[name] = getattr(importlib.import_module(_LOADED_LATE[name]), name)
+            return found
         message = f"module 'makespan' has no attribute {name!r}"
         raise AttributeError(message)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import makespan as ms
 from makespan.testing import first_difference
-from makespan.testing.reference_keys import canonical_bytes, fast_canonical_bytes, run_key_of
+from makespan.testing.reference_keys import canonical_bytes, fast_canonical_bytes
 
 ATOMS = (
     st.none()
@@ -48,7 +48,6 @@ def test_native_bytes_are_those_of_the_slow_walk(value: object) -> None:
 def test_keys_are_equal_exactly_where_values_are_the_same(left: object, right: object) -> None:
     is_same = first_difference(left, right) is None
     assert (ms.key_of(left) == ms.key_of(right)) == is_same
-    assert (run_key_of(left) == run_key_of(right)) == is_same
 
 
 @given(st.lists(PLAIN, max_size=3), st.lists(PLAIN, max_size=3))

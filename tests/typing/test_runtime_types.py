@@ -245,7 +245,6 @@ CALLS: dict[str, Callable[[], object]] = {
     "usable_cores": _core.usable_cores,
     "host": _core.host,
     "durable_key": lambda: _core.durable_key([1]),
-    "run_key": lambda: _core.run_key([1]),
     "canonical_bytes": lambda: _core.canonical_bytes([1]),
     "plain_bytes": lambda: _core.plain_bytes([1], "value", ()),
     "from_plain_bytes": lambda: _core.from_plain_bytes(_core.plain_bytes([1], "value", ())),

@@ -7,7 +7,7 @@ import struct
 
 from makespan import _core
 
-__all__ = ["canonical_bytes", "fast_canonical_bytes", "run_key_of"]
+__all__ = ["canonical_bytes", "fast_canonical_bytes"]
 
 _CONSTANTS = {None: b"\x00", False: b"\x01", True: b"\x02", ...: b"\x03"}
 _CONTAINERS: dict[type, int] = {tuple: 0x24, list: 0x25, dict: 0x26, set: 0x27, frozenset: 0x28}
@@ -72,27 +72,6 @@ def fast_canonical_bytes(value: object) -> bytes:
     True
     """
     return _core.canonical_bytes(value)
-
-
-def run_key_of(value: object) -> int:
-    """Return the digest that is used within a run.
-
-    Parameters
-    ----------
-    value
-        Whatever has a key.
-
-    Returns
-    -------
-    key
-        128 bits.
-
-    Examples
-    --------
-    >>> run_key_of([1]) == run_key_of([1])
-    True
-    """
-    return _core.run_key(value)
 
 
 def _of_int(value: int) -> bytes:

@@ -17,7 +17,6 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyEllipsis, PyFloat, PyFrozenSet, PyInt, PyList, PySet,
     PyString, PyTuple, PyType,
 };
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::detach::detached;
 use crate::error::BindResult;
@@ -89,9 +88,6 @@ impl Place<'_, '_> {
     }
 }
 
-/// Hashes to the digest that may be kept.
-pub(crate) type Durable = Hashing<blake3::Hasher>;
-
 /// Puts the canonical bytes of a value; `name` is what a message calls it, for instance "args".
 pub(crate) fn encode(value: &Bound<'_, PyAny>, name: &str, sink: &mut impl Sink) -> KeyResult<()> {
     put(value, Place::Root(name), DEPTH_MAX, sink)
@@ -104,68 +100,21 @@ pub(crate) fn durable_digest(value: &Bound<'_, PyAny>, name: &str) -> KeyResult<
     Ok(sink.digest())
 }
 
-/// The digest for use within a run: 128 bits and faster, but collisions could be constructed.
-pub(crate) fn run_digest(value: &Bound<'_, PyAny>, name: &str) -> KeyResult<u128> {
-    let mut sink = Hashing::<Xxh3>::default();
-    encode(value, name, &mut sink)?;
-    Ok(sink.digest())
-}
-
-/// A hash function that bytes go through in pieces.
-pub(crate) trait Hash: Default {
-    type Digest;
-    fn update(&mut self, bytes: &[u8]);
-    fn finish(&self) -> Self::Digest;
-    fn of(bytes: &[u8]) -> Self::Digest;
-}
-
-impl Hash for blake3::Hasher {
-    type Digest = [u8; 32];
-
-    fn update(&mut self, bytes: &[u8]) {
-        Self::update(self, bytes);
-    }
-
-    fn finish(&self) -> [u8; 32] {
-        *self.finalize().as_bytes()
-    }
-
-    fn of(bytes: &[u8]) -> [u8; 32] {
-        *blake3::hash(bytes).as_bytes()
-    }
-}
-
-impl Hash for Xxh3 {
-    type Digest = u128;
-
-    fn update(&mut self, bytes: &[u8]) {
-        Self::update(self, bytes);
-    }
-
-    fn finish(&self) -> u128 {
-        self.digest128()
-    }
-
-    fn of(bytes: &[u8]) -> u128 {
-        xxh3_128(bytes)
-    }
-}
-
-/// Gathers small pieces, so that most values are hashed at once.
+/// Hashes to the digest that may be kept. Gathers small pieces, so that most values are hashed at once.
 #[derive(Debug)]
-pub(crate) struct Hashing<H> {
+pub(crate) struct Durable {
     gathered: Vec<u8>,
     /// There once something was hashed already.
-    hash: Option<H>,
+    hash: Option<blake3::Hasher>,
 }
 
-impl<H> Default for Hashing<H> {
+impl Default for Durable {
     fn default() -> Self {
         Self { gathered: Vec::with_capacity(256), hash: None }
     }
 }
 
-impl<H: Hash> Hashing<H> {
+impl Durable {
     #[cold]
     fn flush(&mut self, bytes: &[u8]) {
         let hash = self.hash.get_or_insert_default();
@@ -174,18 +123,15 @@ impl<H: Hash> Hashing<H> {
         self.gathered.clear();
     }
 
-    pub(crate) fn digest(self) -> H::Digest {
+    pub(crate) fn digest(self) -> [u8; 32] {
         match self.hash {
-            None => H::of(&self.gathered),
-            Some(mut hash) => {
-                hash.update(&self.gathered);
-                hash.finish()
-            }
+            None => *blake3::hash(&self.gathered).as_bytes(),
+            Some(mut hash) => *hash.update(&self.gathered).finalize().as_bytes(),
         }
     }
 }
 
-impl<H: Hash> Sink for Hashing<H> {
+impl Sink for Durable {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         if self.gathered.len() + bytes.len() <= N_GATHERED_MAX {
@@ -388,13 +334,6 @@ fn put_array(array: &Bound<'_, PyUntypedArray>, sink: &mut impl Sink) -> KeyResu
 #[pyo3(signature = (value, name = "value", /))]
 pub(crate) fn durable_key(value: &Bound<'_, PyAny>, name: &str) -> BindResult<String> {
     Ok(blake3::Hash::from_bytes(durable_digest(value, name)?).to_hex().as_str().to_owned())
-}
-
-/// Return the digest of a value for use within a run: 128 bits.
-#[pyfunction]
-#[pyo3(signature = (value, name = "value", /))]
-pub(crate) fn run_key(value: &Bound<'_, PyAny>, name: &str) -> BindResult<u128> {
-    Ok(run_digest(value, name)?)
 }
 
 /// Return what the digests of a value are made of.

@@ -72,7 +72,7 @@ mod _core {
     #[pymodule_export]
     use crate::amount::{demands, limit};
     #[pymodule_export]
-    use crate::digest::{canonical_bytes, durable_key, file_digest, from_plain_bytes, plain_bytes, run_key};
+    use crate::digest::{canonical_bytes, durable_key, file_digest, from_plain_bytes, plain_bytes};
     #[pymodule_export]
     use crate::draft::{PyDraft, each_handle, inline, is_tracing};
     #[pymodule_export]
