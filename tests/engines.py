@@ -1,11 +1,12 @@
 """Engines for tests: every strategy, alone and with helpers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 import makespan as ms
+from makespan.abc import Strategy
 from makespan.testing.workflows import RESOURCES
 
 # Strategy and number of workers.
@@ -14,6 +15,7 @@ CONFIGURATIONS = (
     ("optimized", 1),
     ("optimized", 2),
     ("optimized", 4),
+    ("auto", 2),
     ("smart", 2),
     ("batch", 1),
     ("batch", 2),
@@ -25,9 +27,10 @@ every_engine = pytest.mark.parametrize(
 """Runs a test once per configuration, with the fixture ``engine``."""
 
 
-def strategy_of(name: str, *, stop_on_failure: bool = True) -> ms.SequentialStrategy | ms.OptimizedSequentialStrategy:
+def strategy_of(name: str, *, stop_on_failure: bool = True) -> Strategy:
     """Make a strategy that does or does not stop at a failure."""
-    kinds: dict[str, type[ms.SequentialStrategy | ms.OptimizedSequentialStrategy]] = {
+    kinds: dict[str, Callable[..., Strategy]] = {
+        "auto": ms.AutoStrategy,
         "sequential": ms.SequentialStrategy,
         "optimized": ms.OptimizedSequentialStrategy,
         "smart": ms.SmartSequentialStrategy,

@@ -64,7 +64,7 @@ def test_helpers_see_a_copy_and_their_writes_stay_theirs() -> None:
 
     token = request.set("outer")
     try:
-        with ms.SequentialExecutionEngine(workers=3) as engine:
+        with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
             for _ in range(2):
                 run = engine.run(body)
                 assert run.value == [("outer", f"written by {at}") for at in range(3)]

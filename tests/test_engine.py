@@ -13,7 +13,7 @@ import pytest
 
 import makespan as ms
 from engines import every_engine
-from makespan.abc import RunOptions, Strategy
+from makespan.abc import RunOptions, Strategy, WorkflowFacts
 
 
 @ms.step
@@ -66,8 +66,8 @@ def test_strategies_of_ones_own_are_registered_and_used(monkeypatch: pytest.Monk
     class Careful:
         name = "careful"
 
-        def options(self, *, n_nodes: int) -> RunOptions:
-            asked.append(n_nodes)
+        def options(self, facts: WorkflowFacts, /) -> RunOptions:
+            asked.append(facts.n_nodes)
             return RunOptions(executor="serial", stop_on_failure=False)
 
     assert isinstance(Careful(), Strategy)
@@ -153,7 +153,7 @@ def test_closed_engine_runs_nothing_more() -> None:
     prepared = engine.prepare(squares, n=3)
     with engine:
         assert prepared.run().value == [0, 1, 4]
-    assert repr(engine) == "<engine optimized, 2 workers, closed>"
+    assert repr(engine) == "<engine auto, 2 workers, closed>"
     for run in (lambda: engine.run(squares, 1), lambda: engine.prepare(squares, n=1), prepared.run):
         with pytest.raises(ms.ExecutionException, match="closed"):
             run()
@@ -222,7 +222,7 @@ SHOW = "import makespan as ms; e = ms.default_engine(); print(e.strategy.name, e
 
 def test_environment_configures_the_default_engine() -> None:
     assert python(SHOW, MAKESPAN_STRATEGY="sequential", MAKESPAN_WORKERS="7").stdout == "sequential 7\n"
-    assert python(SHOW, MAKESPAN_STRATEGY="", MAKESPAN_WORKERS="").stdout.startswith("optimized ")
+    assert python(SHOW, MAKESPAN_STRATEGY="", MAKESPAN_WORKERS="").stdout.startswith("auto ")
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "four", "1.5", " 2", "²", "4096", "9" * 5000])

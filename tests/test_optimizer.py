@@ -207,8 +207,8 @@ def test_wrong_switches_are_refused() -> None:
 
 def test_a_strategy_that_names_an_unknown_pass_is_refused() -> None:
     class Odd(ms.SequentialStrategy):
-        def options(self, *, n_nodes: int) -> ms.abc.RunOptions:
-            return super().options(n_nodes=n_nodes)._replace(passes=("fly",))
+        def options(self, facts: ms.abc.WorkflowFacts, /) -> ms.abc.RunOptions:
+            return super().options(facts)._replace(passes=("fly",))
 
     with pytest.raises(ms.ValidationError, match="prune, dedupe and cache"):
         ms.SequentialExecutionEngine(Odd()).run(ms.Workflow.sequence([abs]), 1)

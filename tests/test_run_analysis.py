@@ -108,6 +108,7 @@ def test_waiting_beyond_the_durations_is_told() -> None:
     found = RunAnalysis(
         workflow="demo",
         strategy="optimized",
+        reasons=(),
         workers=2,
         outcome_counts={"finished": 2},
         elapsed_s=3.0,

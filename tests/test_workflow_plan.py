@@ -30,7 +30,7 @@ def test_a_plan_tells_what_runs_when() -> None:
     data = json.loads(json.dumps(planned.to_dict()))
     starts = {node["path"]: node["start_s"] for node in data["nodes"]}
     assert [starts[f"demo/store[{i}]"] for i in range(3)] == [1.0, 3.0, 5.0]
-    assert data["strategy"] == "optimized"
+    assert data["strategy"] == "auto"
     assert "store[2]" in planned.to_gantt(80)
 
 

@@ -80,9 +80,7 @@ def measured(of: Case, strategy: str, n_rounds: int, *, is_tiny: bool) -> Measur
             assert_same(run.value, expected)
             serial_s.append(between_s - begun_s)
             ours_s.append(ended_s - between_s)
-        passes = engine.strategy.options(n_nodes=run.n_nodes).passes
-        optimizer = ms.WorkflowOptimizer(prune="prune" in passes, dedupe="dedupe" in passes)
-        rewriting = optimizer.optimize(of.workflow, *arguments)
+        rewriting = ms.WorkflowOptimizer().optimize(of.workflow, *arguments)
         least_s = bound_s(of, one_by_one.run(of.workflow, *arguments), rewriting, n_cores)
     return Measured(
         of=of,
@@ -116,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for, and print it."""
     parser = argparse.ArgumentParser(prog="python -m benches.suite", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all without any")
-    parser.add_argument("--strategy", default="smart", choices=ms.strategies.names())
+    parser.add_argument("--strategy", default="auto", choices=ms.strategies.names())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="data for tests, too small to say anything about speed")
     asked = parser.parse_args(arguments)

@@ -50,6 +50,7 @@ from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, Resource
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step
 from makespan.strategies import (
+    AutoStrategy,
     BatchSequentialStrategy,
     OptimizedSequentialStrategy,
     SequentialStrategy,
@@ -87,6 +88,7 @@ __all__ = [
     "AcquireTimeoutError",
     "Analysis",
     "ArgumentMismatchError",
+    "AutoStrategy",
     "BatchResultError",
     "BatchSequentialStrategy",
     "CacheEntry",

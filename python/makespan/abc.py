@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["Batching", "RunOptions", "Strategy"]
+__all__ = ["Batching", "RunOptions", "Strategy", "WorkflowFacts"]
 
 
 class Batching(NamedTuple):
@@ -31,6 +31,40 @@ class Batching(NamedTuple):
     max_wait: float = 0.0
 
 
+class WorkflowFacts(NamedTuple):
+    """What a strategy is told of a workflow.
+
+    Parameters
+    ----------
+    n_nodes
+        How many nodes it has.
+    n_workers
+        How many steps may run at once.
+    n_pure, n_batched, n_cached
+        How many of its nodes are calls of pure steps, of steps with a batch form, of steps with ``cache=``.
+    has_needs
+        Some step needs a resource.
+    is_chain
+        Each node comes after the one before: no two could ever run at once.
+    n_runs
+        How many runs of it were seen before.
+
+    Examples
+    --------
+    >>> WorkflowFacts(n_nodes=3, is_chain=True).n_workers
+    1
+    """
+
+    n_nodes: int
+    n_workers: int = 1
+    n_pure: int = 0
+    n_batched: int = 0
+    n_cached: int = 0
+    has_needs: bool = False
+    is_chain: bool = False
+    n_runs: int = 0
+
+
 class RunOptions(NamedTuple):
     """What a strategy decides about the runs of one workflow.
 
@@ -48,11 +82,15 @@ class RunOptions(NamedTuple):
         costs.
     batching
         How calls of one step become one call of its batch form; None: they do not.
+    adapts
+        With threads: let helpers join only where earlier runs have shown that it is not slower.
+    reasons
+        Why the strategy decided so, for people.
 
     Examples
     --------
-    >>> RunOptions(executor="threads")
-    RunOptions(executor='threads', stop_on_failure=True, passes=(), plans=False, batching=None)
+    >>> RunOptions(executor="threads").stop_on_failure
+    True
     """
 
     executor: Literal["serial", "threads"]
@@ -60,6 +98,8 @@ class RunOptions(NamedTuple):
     passes: tuple[str, ...] = ()
     plans: bool = False
     batching: Batching | None = None
+    adapts: bool = False
+    reasons: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -78,13 +118,13 @@ class Strategy(Protocol):
         """What it is chosen by, and what results say."""
         ...
 
-    def options(self, *, n_nodes: int) -> RunOptions:
+    def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
 
         Parameters
         ----------
-        n_nodes
-            How many nodes the workflow has.
+        facts
+            What is known of the workflow.
 
         Returns
         -------
@@ -94,7 +134,7 @@ class Strategy(Protocol):
         Examples
         --------
         >>> from makespan.strategies import SequentialStrategy
-        >>> SequentialStrategy().options(n_nodes=3).executor
+        >>> SequentialStrategy().options(WorkflowFacts(n_nodes=3)).executor
         'serial'
         """
         ...

@@ -27,10 +27,10 @@ class Settings(NamedTuple):
     Examples
     --------
     >>> Settings.from_environment({"MAKESPAN_WORKERS": "4"})
-    Settings(strategy='optimized', workers=4)
+    Settings(strategy='auto', workers=4)
     """
 
-    strategy: str = "optimized"
+    strategy: str = "auto"
     workers: int | None = None
 
     @classmethod
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
         Examples
         --------
         >>> Settings.from_environment({})
-        Settings(strategy='optimized', workers=None)
+        Settings(strategy='auto', workers=None)
         """
         workers = environment.get("MAKESPAN_WORKERS", "")
         if workers and not (workers.isascii() and workers.isdigit() and 1 <= int(workers[:9]) <= WORKERS_MAX):

@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from makespan import _core, strategies
-from makespan.abc import Strategy
+from makespan.abc import RunOptions, Strategy, WorkflowFacts
 from makespan.builder import Workflow
 from makespan.config import WORKERS_MAX, Settings
 from makespan.exceptions import ClosedEngineError, ConfigurationError, ValidationError
@@ -142,7 +142,7 @@ class SequentialExecutionEngine:
 
     def __init__(
         self,
-        strategy: str | Strategy = "optimized",
+        strategy: str | Strategy = "auto",
         workers: int | None = None,
         *,
         resources: Mapping[str, float | str] | ResourceManager | None = None,
@@ -356,21 +356,21 @@ class SequentialExecutionEngine:
         from makespan.workflow_plan import plan_of_workflow
 
         program = described(workflow, args, kwargs)
-        options = self._strategy.options(n_nodes=program.n_nodes)
+        options = self._options(program, self._history(workflow))
         n_workers = 1 if options.executor == "serial" else self._workers
         return plan_of_workflow(self._prepared(workflow, program), options.passes, n_workers)
 
     def _prepared(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
         if self._is_closed:
             raise ClosedEngineError
-        history = self._histories.get(workflow)
-        if history is None:
-            history = self._histories.setdefault(workflow, _core.History())
-        options = self._strategy.options(n_nodes=program.n_nodes)
+        history = self._history(workflow)
+        options = self._options(program, history)
         prepared: PreparedWorkflow[Any] = PreparedWorkflow(
             program=program,
             n_workers=self._workers,
             stops_on_failure=options.stop_on_failure,
+            adapts=options.adapts,
+            reasons=options.reasons,
             passes=options.passes,
             plans=options.plans,
             batching=options.batching,
@@ -384,6 +384,24 @@ class SequentialExecutionEngine:
             strategy=self._strategy.name,
         )
         return prepared
+
+    def _history(self, workflow: Any) -> _core.History:
+        return self._histories.get(workflow) or self._histories.setdefault(workflow, _core.History())
+
+    def _options(self, program: _core.Program, history: _core.History) -> RunOptions:
+        n_pure, n_batched, n_cached, is_chain = program.traits()
+        return self._strategy.options(
+            WorkflowFacts(
+                n_nodes=program.n_nodes,
+                n_workers=self._workers,
+                n_pure=n_pure,
+                n_batched=n_batched,
+                n_cached=n_cached,
+                has_needs=program.has_needs,
+                is_chain=is_chain,
+                n_runs=history.n_runs,
+            )
+        )
 
     def close(self) -> None:
         """Let the worker threads end and wait for them; again has no effect.

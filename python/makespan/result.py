@@ -147,6 +147,11 @@ class RunResult(Generic[R]):
         return self._record.strategy
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the run was made as it was: what the strategy chose, and whether helpers could join."""
+        return tuple(self._record.reasons())
+
+    @property
     def workers(self) -> int:
         """How many steps might run at once."""
         return self._record.workers
@@ -382,6 +387,8 @@ class RunResult(Generic[R]):
         return {
             "workflow": self.workflow,
             "n_nodes": self.n_nodes,
+            "strategy": self.strategy,
+            "reasons": list(self.reasons),
             "n_calls": self.n_calls,
             "outcomes": self.outcome_counts,
             "elapsed_s": self.elapsed_s,

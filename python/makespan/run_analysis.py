@@ -66,7 +66,7 @@ class RunAnalysis:
 
     Parameters
     ----------
-    workflow, strategy, workers
+    workflow, strategy, workers, reasons
         Of the run.
     outcome_counts
         How many nodes ended in each way.
@@ -92,6 +92,7 @@ class RunAnalysis:
     workflow: str
     strategy: str
     workers: int
+    reasons: tuple[str, ...]
     outcome_counts: dict[str, int]
     elapsed_s: float
     makespan_s: float
@@ -132,7 +133,7 @@ class RunAnalysis:
                 f"these durations alone would take {seconds_text(self.simulated_s)}: the rest is waiting for "
                 "resources or for the interpreter, and what lies between tiny steps"
             )
-        lines += [f"with {change}" for change in self.changes]
+        lines += [*self.reasons, *(f"with {change}" for change in self.changes)]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,6 +226,7 @@ def analyze_run(result: RunResult[Any]) -> RunAnalysis:
         workflow=result.workflow,
         strategy=result.strategy,
         workers=workers,
+        reasons=result.reasons,
         outcome_counts=result.outcome_counts,
         elapsed_s=result.elapsed_s,
         makespan_s=result.makespan_s,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import makespan as ms
-from makespan.abc import RunOptions
+from makespan.abc import RunOptions, WorkflowFacts
 from makespan.scheduling import Explanation, SchedulerLog
 from makespan.testing import Simulation, simulate
 
@@ -88,8 +88,8 @@ class Careful:
     def __init__(self) -> None:
         self.name = "careful"
 
-    def options(self, *, n_nodes: int) -> RunOptions:
-        return RunOptions(executor="serial" if n_nodes < 10 else "threads")
+    def options(self, facts: WorkflowFacts, /) -> RunOptions:
+        return RunOptions(executor="serial" if facts.n_nodes < 10 else "threads")
 
 
 class Cautious(ms.SequentialStrategy):

@@ -90,7 +90,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="How many steps run at once; by default all cores.")
     ] = None,
-    strategy: Annotated[str, typer.Option(help="How the run is decided.")] = "optimized",
+    strategy: Annotated[str, typer.Option(help="How the run is decided.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")] = False,
     compare: Annotated[
         bool,
@@ -115,7 +115,7 @@ def explain(
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --run: how many steps run at once; by default all cores.")
     ] = None,
-    strategy: Annotated[str, typer.Option(help="With --run: how the run is decided.")] = "optimized",
+    strategy: Annotated[str, typer.Option(help="With --run: how the run is decided.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
     """Tell what would be done with a workflow, or what was."""

@@ -33,6 +33,7 @@ def format_summary(run: ms.RunResult[object], comparison: Comparison | None) -> 
     path = run.critical_path()
     rows = [
         ("workflow", f"{run.workflow} ({run.strategy}, {plural(run.workers, 'worker')})"),
+        *(("chosen" if not at else "", reason) for at, reason in enumerate(run.reasons)),
         ("steps", f"{run.n_nodes:,}"),
         ("makespan", format_duration(run.makespan_s)),
         ("mean concurrency", f"{run.mean_concurrency:.2f}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from makespan.exceptions import StrategyError
+from makespan.strategies.auto import AutoStrategy
 from makespan.strategies.batch import BatchSequentialStrategy
 from makespan.strategies.optimized import OptimizedSequentialStrategy
 from makespan.strategies.sequential import SequentialStrategy
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENTRY_POINTS",
+    "AutoStrategy",
     "BatchSequentialStrategy",
     "OptimizedSequentialStrategy",
     "SequentialStrategy",
@@ -31,6 +33,7 @@ ENTRY_POINTS = "makespan.strategies"
 """The group of entry points in which installed packages offer strategies, by name."""
 
 _FACTORIES: dict[str, Callable[[], Strategy]] = {
+    "auto": AutoStrategy,
     "batch": BatchSequentialStrategy,
     "optimized": OptimizedSequentialStrategy,
     "sequential": SequentialStrategy,
@@ -101,7 +104,7 @@ def names() -> tuple[str, ...]:
     Returns
     -------
     names
-        At least ``batch``, ``optimized``, ``sequential`` and ``smart``.
+        At least ``auto``, ``batch``, ``optimized``, ``sequential`` and ``smart``.
 
     Examples
     --------

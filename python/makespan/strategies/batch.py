@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makespan.abc import Batching, RunOptions
+from makespan.abc import Batching, RunOptions, WorkflowFacts
 from makespan.exceptions import ConfigurationError
 from makespan.optimizer import PASSES
 from makespan.strategies.optimized import OptimizedSequentialStrategy
@@ -79,13 +79,13 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
             raise ConfigurationError("max_wait", wait, "seconds, from 0 to an hour")
         self.batching = Batching(max_batch, min_batch, max_wait)
 
-    def options(self, *, n_nodes: int) -> RunOptions:
+    def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
 
         Parameters
         ----------
-        n_nodes
-            How many nodes the workflow has.
+        facts
+            What is known of the workflow.
 
         Returns
         -------
@@ -94,10 +94,10 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
 
         Examples
         --------
-        >>> BatchSequentialStrategy(max_wait=0.01).options(n_nodes=1).batching
+        >>> BatchSequentialStrategy(max_wait=0.01).options(WorkflowFacts(n_nodes=1)).batching
         Batching(max_batch=256, min_batch=2, max_wait=0.01)
         """
-        return super().options(n_nodes=n_nodes)._replace(batching=self.batching)
+        return super().options(facts)._replace(batching=self.batching)
 
     def __repr__(self) -> str:
         bounds = ", ".join(f"{key}={value!r}" for key, value in self.batching._asdict().items())

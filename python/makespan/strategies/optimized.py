@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from makespan.abc import RunOptions
+from makespan.abc import RunOptions, WorkflowFacts
 from makespan.optimizer import PASSES, checked_passes
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class OptimizedSequentialStrategy:
 
     Examples
     --------
-    >>> OptimizedSequentialStrategy(passes=["prune"]).options(n_nodes=1)
-    RunOptions(executor='threads', stop_on_failure=True, passes=('prune',), plans=False, batching=None)
+    >>> OptimizedSequentialStrategy(passes=["prune"]).options(WorkflowFacts(n_nodes=1)).passes
+    ('prune',)
     """
 
     name = "optimized"
@@ -45,13 +45,13 @@ class OptimizedSequentialStrategy:
         self.stop_on_failure = stop_on_failure
         self.passes = checked_passes(passes)
 
-    def options(self, *, n_nodes: int) -> RunOptions:
+    def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
 
         Parameters
         ----------
-        n_nodes
-            How many nodes the workflow has.
+        facts
+            What is known of the workflow.
 
         Returns
         -------
@@ -60,10 +60,10 @@ class OptimizedSequentialStrategy:
 
         Examples
         --------
-        >>> OptimizedSequentialStrategy().options(n_nodes=1).executor
+        >>> OptimizedSequentialStrategy().options(WorkflowFacts(n_nodes=1)).executor
         'threads'
         """
-        del n_nodes
+        del facts
         return RunOptions(executor="threads", stop_on_failure=self.stop_on_failure, passes=self.passes)
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from makespan.abc import RunOptions
+from makespan.abc import RunOptions, WorkflowFacts
 
 __all__ = ["SequentialStrategy"]
 
@@ -17,8 +17,8 @@ class SequentialStrategy:
 
     Examples
     --------
-    >>> SequentialStrategy(stop_on_failure=False).options(n_nodes=1)
-    RunOptions(executor='serial', stop_on_failure=False, passes=(), plans=False, batching=None)
+    >>> SequentialStrategy(stop_on_failure=False).options(WorkflowFacts(n_nodes=1)).executor
+    'serial'
     """
 
     name = "sequential"
@@ -26,13 +26,13 @@ class SequentialStrategy:
     def __init__(self, *, stop_on_failure: bool = True) -> None:
         self.stop_on_failure = stop_on_failure
 
-    def options(self, *, n_nodes: int) -> RunOptions:
+    def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
 
         Parameters
         ----------
-        n_nodes
-            How many nodes the workflow has.
+        facts
+            What is known of the workflow.
 
         Returns
         -------
@@ -41,10 +41,10 @@ class SequentialStrategy:
 
         Examples
         --------
-        >>> SequentialStrategy().options(n_nodes=1).executor
+        >>> SequentialStrategy().options(WorkflowFacts(n_nodes=1)).executor
         'serial'
         """
-        del n_nodes
+        del facts
         return RunOptions(executor="serial", stop_on_failure=self.stop_on_failure)
 
     def __repr__(self) -> str:

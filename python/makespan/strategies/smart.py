@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from makespan.abc import RunOptions
+from makespan.abc import RunOptions, WorkflowFacts
 from makespan.strategies.batch import BatchSequentialStrategy
 
 __all__ = ["SmartSequentialStrategy"]
@@ -13,7 +13,8 @@ class SmartSequentialStrategy(BatchSequentialStrategy):
 
     The first run tells durations; from then on a search looks for a better order where list scheduling by the critical
     path leaves something to gain. It may cost a tenth of that, and its order is taken only if it is shorter. Whenever
-    runs take longer or shorter than before, the next one is planned anew.
+    runs take longer or shorter than before, the next one is planned anew. Where steps run at the same time and yet keep
+    one core busy, a run is made by the calling thread alone, and from then on what is faster.
 
     Parameters
     ----------
@@ -27,28 +28,28 @@ class SmartSequentialStrategy(BatchSequentialStrategy):
 
     Examples
     --------
-    >>> SmartSequentialStrategy().options(n_nodes=1).plans
+    >>> SmartSequentialStrategy().options(WorkflowFacts(n_nodes=1)).plans
     True
     """
 
     name = "smart"
 
-    def options(self, *, n_nodes: int) -> RunOptions:
+    def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
 
         Parameters
         ----------
-        n_nodes
-            How many nodes the workflow has.
+        facts
+            What is known of the workflow.
 
         Returns
         -------
         options
-            Those of the batch strategy, and the order is planned.
+            Those of the batch strategy; the order is planned, and helpers join where that is not slower.
 
         Examples
         --------
-        >>> SmartSequentialStrategy().options(n_nodes=1).executor
+        >>> SmartSequentialStrategy().options(WorkflowFacts(n_nodes=1)).executor
         'threads'
         """
-        return super().options(n_nodes=n_nodes)._replace(plans=True)
+        return super().options(facts)._replace(plans=True, adapts=True)

@@ -103,6 +103,16 @@ impl Calls {
         self.after.iter().all(|(before, after)| before < after)
     }
 
+    /// True when each call comes after the one before, so that no two could ever run at once.
+    pub(crate) fn is_chain(&self) -> bool {
+        let mut follows = vec![false; self.n_nodes()];
+        for (before, after) in self.hazards.iter().chain(&self.after) {
+            follows[after.index()] |= before.index() + 1 == after.index();
+        }
+        let takes_last = |node: usize| self.data_parents(node).any(|parent| parent as usize + 1 == node);
+        (1..self.n_nodes()).all(|node| follows[node] || takes_last(node))
+    }
+
     /// The results that `node` takes, as they stand among its arguments.
     pub(crate) fn data_parents(&self, node: usize) -> impl Iterator<Item = u32> {
         self.args_of(node).iter().filter_map(|arg| arg.node())

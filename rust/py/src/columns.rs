@@ -77,6 +77,13 @@ impl Columns {
         self.spans.iter().copied().for_each(take);
     }
 
+    /// The sum over the nodes that ran of how long they took, in ticks.
+    pub(crate) fn work(&self) -> u64 {
+        let mut work = 0;
+        self.each_span(|span| work += span.finish.saturating_sub(span.start));
+        work
+    }
+
     /// Whether the cache had the result of the node at a position.
     pub(crate) fn is_cached(&self, position: u32) -> bool {
         !self.cached.is_empty() && self.cached.binary_search(&position).is_ok()

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use makespan_core::predict::{UNKNOWN_NS, is_worth_learning, updated_ns};
+use makespan_core::sched::way::Ways;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -21,6 +22,8 @@ pub(crate) struct History {
     expected_ns: Vec<u64>,
     /// By step name: for programs of the same workflow with other nodes.
     of_step_ns: FxHashMap<String, u64>,
+    /// How its runs go with helpers and without.
+    pub(crate) ways: Ways,
 }
 
 impl History {

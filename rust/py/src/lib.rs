@@ -61,6 +61,7 @@ mod team;
 mod time_source;
 mod waiter;
 mod watcher;
+mod way;
 mod worker_plan;
 mod workers;
 

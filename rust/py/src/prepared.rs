@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use makespan_core::optimize::Passes;
 use makespan_core::predict::{UNKNOWN_NS, filled_ns};
 use makespan_core::sched::FailurePolicy;
+use makespan_core::sched::way::Why;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -37,6 +38,7 @@ use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, Pace, SoloEnd, solo};
 use crate::step::PyStep;
 use crate::team::Team;
+use crate::way::ChosenWay;
 use crate::workers::PyTeam;
 
 /// A layout, and whether something was learned since it was made.
@@ -61,6 +63,10 @@ pub(crate) struct PyPrepared {
     /// The engine's; there where some step needs something.
     resources: Option<Py<PyResources>>,
     is_shared: bool,
+    /// Whether helpers may join is decided before each run, by how earlier ones went.
+    adapts: bool,
+    /// Why the strategy chose as it did.
+    reasons: Arc<[String]>,
     passes: Passes,
     /// The order is planned where that can pay.
     plans: bool,
@@ -180,11 +186,13 @@ impl PyPrepared {
         Needs::of_program(py, resources, &self.program).map(Some)
     }
 
-    fn origin(&self, py: Python<'_>) -> Origin {
+    fn origin(&self, py: Python<'_>, why: Option<Why>) -> Origin {
         Origin {
             program: self.py_program.clone_ref(py),
             strategy: Arc::clone(&self.strategy),
             n_workers: self.n_workers,
+            reasons: Arc::clone(&self.reasons),
+            why,
         }
     }
 
@@ -232,12 +240,16 @@ impl PyPrepared {
             SoloEnd::Interrupted { error, .. } => return Err(error),
             end @ (SoloEnd::Failed { .. } | SoloEnd::Lasting { .. } | SoloEnd::Taken { .. }) => {
                 // The rest goes on where it can: the scheduler knows what that is.
-                let sharing = layout.new_sharing(py)?;
+                let sharing = match &layout.sharing {
+                    // It marks the nodes that last, so that the scheduler keeps what it is given.
+                    Some(_) => None,
+                    None => Some(layout.new_sharing(py)?),
+                };
                 let run = Run::new(RunParts {
                     layout: Arc::clone(layout),
                     program: self.py_program.clone_ref(py),
                     table,
-                    sharing: Some(sharing),
+                    sharing,
                     team: Arc::new(Team::new()),
                     context: None,
                     policy: self.policy,
@@ -364,11 +376,13 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, stops_on_failure, passes, plans, batching, cache, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, is_shared, adapts, reasons, stops_on_failure, passes, plans, batching, cache, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
         is_shared: bool,
+        adapts: bool,
+        reasons: Vec<String>,
         stops_on_failure: bool,
         passes: Switches,
         plans: bool,
@@ -392,6 +406,8 @@ impl PyPrepared {
             team,
             resources,
             is_shared,
+            adapts,
+            reasons: reasons.into(),
             passes: passes.passes,
             plans,
             batching,
@@ -425,17 +441,22 @@ impl PyPrepared {
         let (layout, cache) = this.laid_out(py, needs.as_ref(), &parameters)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
-        let (ending, results) = if this.is_shared && layout.sharing.is_some() {
+        let can_share = this.is_shared && layout.sharing.is_some();
+        let chosen = (this.adapts && can_share).then(|| ChosenWay::now(py, &this.history)).transpose()?;
+        let (ending, results) = if can_share && chosen.as_ref().is_none_or(ChosenWay::is_shared) {
             this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters, cache, needs)?
         } else {
             this.run_alone(py, &layout, parameters, cache, needs)?
         };
+        let why = chosen
+            .map(|chosen| chosen.observe(py, &this.history, &ending.columns, layout.n_nodes()))
+            .transpose()?;
         if this.is_shared && history::lock(&this.history).learn(py, &layout, &ending.columns) {
             this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
         }
         if ending.failures.is_empty() {
             let (value, kept) = this.harvest(py, &layout, &results)?;
-            let record = PyRecord::new(layout, ending.columns, Some(value), kept, this.origin(py));
+            let record = PyRecord::new(layout, ending.columns, Some(value), kept, this.origin(py, why));
             return new_result(this.result_class.bind(py), Bound::new(py, record)?.as_any());
         }
         let mut failures: Vec<(u32, Py<PyAny>)> = ending
@@ -447,7 +468,7 @@ impl PyPrepared {
             })
             .collect();
         failures.sort_by_key(|(node, _)| *node);
-        let record = PyRecord::new(layout, ending.columns, None, Vec::new(), this.origin(py));
+        let record = PyRecord::new(layout, ending.columns, None, Vec::new(), this.origin(py, why));
         let result = new_result(this.result_class.bind(py), Bound::new(py, record)?.as_any())?;
         let error = this.to_exception.bind(py).call1((result, failures))?;
         Err(PyErr::from_value(error))

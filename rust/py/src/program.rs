@@ -230,6 +230,24 @@ impl PyProgram {
         self.0.has_needs
     }
 
+    /// How many calls are of pure steps, of steps with a batch form, of cached steps; and whether each call comes after the one
+    /// before.
+    fn traits(&self) -> (usize, usize, usize, bool) {
+        let program = &self.0;
+        let steps: Vec<&PyStep> = program.steps.iter().map(|step| step.get()).collect();
+        let step_of_node = program.names.step_of_node();
+        let n_of = |has: &dyn Fn(&PyStep) -> bool| {
+            let of_step: Vec<bool> = steps.iter().map(|step| has(step)).collect();
+            step_of_node.iter().filter(|step_idx| of_step[**step_idx as usize]).count()
+        };
+        (
+            n_of(&PyStep::is_pure),
+            n_of(&|step| step.batch().is_some()),
+            n_of(&|step| step.caching().is_some()),
+            program.calls.is_chain(),
+        )
+    }
+
     /// Whether the results of some step are cached.
     #[getter]
     fn has_cached_steps(&self) -> bool {

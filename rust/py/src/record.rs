@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use makespan_core::graph::critical_path;
 use makespan_core::optimize::Fate;
+use makespan_core::sched::way::Why;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -29,6 +30,10 @@ pub(crate) struct Origin {
     pub(crate) program: Py<PyProgram>,
     pub(crate) strategy: Arc<str>,
     pub(crate) n_workers: usize,
+    /// Why the strategy chose as it did.
+    pub(crate) reasons: Arc<[String]>,
+    /// Why the run was made with helpers or without, where that was chosen.
+    pub(crate) why: Option<Why>,
 }
 
 /// What a run left behind.
@@ -89,6 +94,12 @@ impl PyRecord {
     #[getter]
     fn workers(&self) -> usize {
         self.origin.n_workers
+    }
+
+    /// Why the run was made as it was, where something was chosen.
+    fn reasons(&self) -> Vec<&str> {
+        let why = self.origin.why.map(Why::as_str);
+        self.origin.reasons.iter().map(String::as_str).chain(why).collect()
     }
 
     /// Wall time of the run in nanoseconds.

@@ -7,7 +7,7 @@
 //! - [`pools`]: amounts of named resources, granted all at once or not at all
 //! - [`grants`]: who holds what of these pools, and who waits for what
 //! - [`ReadySet`]: the set that yields its smallest member
-//! - [`wake`]: when to wake another worker
+//! - [`wake`]: when to wake another worker; [`way`]: whether helpers may join a run at all
 
 pub mod grants;
 pub mod list;
@@ -17,6 +17,7 @@ pub mod run;
 pub mod simulate;
 pub mod state;
 pub mod wake;
+pub mod way;
 
 pub use self::grants::Grants;
 pub use self::pools::Pools;
