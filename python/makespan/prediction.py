@@ -76,7 +76,7 @@ class Prediction:
     Examples
     --------
     >>> Prediction((0.05, 0.5, 0.95), (1.0, 2.0, 4.0), "step")
-    <Prediction from step: 5% 1.00 s, 50% 2.00 s, 95% 4.00 s>
+    <Prediction from step: 5% 1 s, 50% 2 s, 95% 4 s>
     """
 
     levels: tuple[float, ...]
@@ -172,7 +172,7 @@ class DurationPredictor:
     >>> predictor = DurationPredictor()
     >>> predictor.observe_many("load", [1.1, 0.9, 1.0, 1.2, 1.0, 0.8])
     >>> predictor.predict("load", levels=[0.5])
-    <Prediction from step: 50% 1.00 s>
+    <Prediction from step: 50% 1 s>
     >>> predictor
     <DurationPredictor of 6 durations: 1 steps, 0 kinds>
     """
