@@ -63,7 +63,7 @@ def judged(trace: Trace) -> Judged:
     ours, of_mean, of_last = losses
 
     def ratio(part: float, whole: float) -> float:
-        return float(part / whole) if whole > 0 else float("nan")
+        return float(part / whole) if whole > 1e-9 else float("nan")
 
     return Judged(
         per_mean=ratio(ours.sum(), of_mean.sum()),

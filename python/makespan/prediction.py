@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from makespan import _core
 from makespan.exceptions import ValidationError
 from makespan.planning.uncertain import DurationQuantiles
-from makespan.result import seconds_text
+from makespan.predicted import Prediction, PredictionScore, TimeLimit
+from makespan.prediction_profile import EXPECTED, profile_text, states_of
 from makespan.scheduling.arguments import array_of, count, ns_of, times_ns_of, vector
 
 if TYPE_CHECKING:
@@ -22,137 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DurationPredictor", "Prediction", "PredictionScore", "TimeLimit", "size_of"]
+__all__ = ["DurationPredictor", "size_of"]
 
 _LEVELS = (0.05, 0.5, 0.95)
-_FORMAT = "makespan durations"
-_VERSION = 1
 _N_CONCURRENT_MAX = 1 << 31
-
-# In the order in which the core writes them down.
-_STEP_NUMBERS = (
-    *("n_changes", "change", "loss_recent", "loss_window", "loss_line", "tail_low", "tail_high"),
-    *("line_first_size", "line_first_ns", "line_weight", "line_size", "line_duration", "line_size_size"),
-    *("line_size_duration", "n_durations", "mean_ns", "n_cpu_shares", "cpu_share", "n_scored", "n_below", "n_above"),
-    *("sum_loss_low_ns", "sum_loss_median_ns", "sum_loss_high_ns", "sum_off_mean_ns", "sum_off_last_ns"),
-)
-_POOL_NUMBERS = ("n_changes", "change", "n_step_changes", "step_change", "n_cpu_shares", "cpu_share")
-
-
-class TimeLimit(NamedTuple):
-    """How much time to allow a step: made by `DurationPredictor.time_limit`.
-
-    Parameters
-    ----------
-    seconds
-        The limit.
-    is_lower_bound
-        True where a failed attempt already took that long: if it was cut off, allow more.
-
-    Examples
-    --------
-    >>> TimeLimit(2.0, False).seconds
-    2.0
-    """
-
-    seconds: float
-    is_lower_bound: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """How long a step will probably take: made by `DurationPredictor.predict`.
-
-    Parameters
-    ----------
-    levels
-        Shares between 0 and 1, ascending.
-    seconds
-        A share of ``levels[k]`` of the attempts takes at most ``seconds[k]``; never falling.
-    source
-        What they are made from: "step", earlier durations of the step itself, "kind", those of steps of its kind, or
-        "all", those of all steps.
-
-    Examples
-    --------
-    >>> Prediction((0.05, 0.5, 0.95), (1.0, 2.0, 4.0), "step")
-    <Prediction from step: 5% 1 s, 50% 2 s, 95% 4 s>
-    """
-
-    levels: tuple[float, ...]
-    seconds: tuple[float, ...]
-    source: str
-
-    def quantiles(self, n_nodes: int = 1) -> DurationQuantiles:
-        """Return the same for a number of nodes, to plan with.
-
-        Parameters
-        ----------
-        n_nodes
-            How many nodes take so long, each independently.
-
-        Returns
-        -------
-        quantiles
-            With a row for each node.
-
-        Raises
-        ------
-        ValidationError
-            ``n_nodes`` is no number of nodes.
-
-        Examples
-        --------
-        >>> Prediction((0.5, 0.9), (1.0, 2.0), "step").quantiles(3)
-        <DurationQuantiles of 3 nodes at 0.5, 0.9>
-        """
-        return DurationQuantiles(self.levels, np.tile(self.seconds, (count(n_nodes, "n_nodes"), 1)))
-
-    def __repr__(self) -> str:
-        pairs = zip(self.levels, self.seconds, strict=True)
-        shown = ", ".join(f"{100 * level:g}% {seconds_text(seconds)}" for level, seconds in pairs)
-        return f"<Prediction from {self.source}: {shown}>"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictionScore:
-    """How good predictions were, each made before its observation: made by `DurationPredictor.score`.
-
-    What was observed first of each step does not count: of the step itself nothing was known then.
-
-    Parameters
-    ----------
-    n
-        How many observations were predicted.
-    coverage
-        The share of them between the quantiles at 0.05 and 0.95, of which 0.9 is right; NaN where there are none.
-    below, above
-        The shares of them below and above, of which 0.05 is right.
-    loss_s
-        The mean pinball loss at these quantiles and the median, seconds.
-    loss_per_mean, loss_per_last
-        The same, divided by that of the mean of all earlier durations, and of the duration before: below 1 is better
-        than that. NaN where those were always right.
-
-    Examples
-    --------
-    >>> PredictionScore(n=9, coverage=0.9, below=0.1, above=0.0, loss_s=0.1, loss_per_mean=0.5, loss_per_last=0.6)
-    <PredictionScore of 9: 90% within, loss 0.5 of the mean's, 0.6 of the last value's>
-    """
-
-    n: int
-    coverage: float
-    below: float
-    above: float
-    loss_s: float
-    loss_per_mean: float
-    loss_per_last: float
-
-    def __repr__(self) -> str:
-        return (
-            f"<PredictionScore of {self.n}: {self.coverage:.0%} within, loss {self.loss_per_mean:.2g} of the mean's, "
-            f"{self.loss_per_last:.2g} of the last value's>"
-        )
 
 
 class DurationPredictor:
@@ -518,24 +391,7 @@ class DurationPredictor:
         >>> DurationPredictor.from_profile(predictor.export()).export() == predictor.export()
         True
         """
-        steps, kinds, (durations_ns, numbers) = self._native.states()
-        profile = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "steps": {
-                name: {
-                    "kind": kind,
-                    "durations_ns": list(map(int, of_step_ns)),
-                    "residuals_ns": residuals_ns,
-                    "failures_ns": failures_ns,
-                    **dict(zip(_STEP_NUMBERS, of_step, strict=True)),
-                }
-                for name, kind, of_step_ns, residuals_ns, failures_ns, of_step in steps
-            },
-            "kinds": {name: _pool(of_kind_ns, of_kind) for name, of_kind_ns, of_kind in kinds},
-            "all": _pool(durations_ns, numbers),
-        }
-        return json.dumps(profile, indent=1, allow_nan=False)
+        return profile_text(self._native.states())
 
     @classmethod
     def from_profile(cls, profile: str, *, pinned: bool = False) -> Self:
@@ -569,33 +425,13 @@ class DurationPredictor:
         >>> predictor
         <DurationPredictor of 1 durations: 1 steps, 0 kinds, pinned>
         """
-        expected = "JSON that DurationPredictor.export wrote"
-        try:
-            read = json.loads(profile)
-            found = read["format"], read["version"]
-        except (TypeError, ValueError, KeyError):
-            raise ValidationError("profile", profile, expected) from None
-        if found != (_FORMAT, _VERSION):
-            raise ValidationError("profile", found, f"{expected}, version {_VERSION}")
         predictor = cls()
         try:
-            steps = [
-                (
-                    name,
-                    step["kind"],
-                    step["durations_ns"],
-                    step["residuals_ns"],
-                    step["failures_ns"],
-                    [step[number] for number in _STEP_NUMBERS],
-                )
-                for name, step in read["steps"].items()
-            ]
-            kinds = [(name, *_pool_state(kind)) for name, kind in read["kinds"].items()]
-            broken = predictor._native.restore(steps, kinds, _pool_state(read["all"]))
-        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-            raise ValidationError("profile", f"{type(error).__name__}: {error}", expected) from None
+            broken = predictor._native.restore(*states_of(profile))
+        except (TypeError, OverflowError) as error:
+            raise ValidationError("profile", str(error), EXPECTED) from None
         if broken is not None:
-            raise ValidationError("profile", f"numbers of {broken!r} that cannot be", expected)
+            raise ValidationError("profile", f"numbers of {broken!r} that cannot be", EXPECTED)
         predictor._is_pinned = bool(pinned)
         return predictor
 
@@ -616,7 +452,7 @@ def size_of(value: object) -> int | None:
     Returns
     -------
     size
-        The bytes of a file where a path is given, ``nbytes`` of arrays, else ``len``; None where there is none of these.
+        The bytes of the file at a path, ``nbytes`` of arrays, else ``len``; None where there is none of those.
 
     Examples
     --------
@@ -634,14 +470,6 @@ def size_of(value: object) -> int | None:
     except Exception:  # noqa: BLE001 (whatever a foreign property or __len__ raises, the size is not known)
         return None
     return int(size) if size >= 0 else None
-
-
-def _pool(durations_ns: list[float], numbers: list[float]) -> dict[str, Any]:
-    return {"durations_ns": list(map(int, durations_ns)), **dict(zip(_POOL_NUMBERS, numbers, strict=True))}
-
-
-def _pool_state(pool: dict[str, Any]) -> tuple[list[float], list[float]]:
-    return pool["durations_ns"], [pool[number] for number in _POOL_NUMBERS]
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -666,7 +494,7 @@ def _levels(levels: Sequence[float]) -> list[float]:
         shares = [float(level) for level in levels]
     except (TypeError, ValueError):
         raise ValidationError("levels", levels, "shares that ascend between 0 and 1, at least one") from None
-    is_ascending = all(low < high for low, high in zip(shares, shares[1:], strict=False))
+    is_ascending = all(low < high for low, high in pairwise(shares))
     if not shares or not is_ascending or not (shares[0] > 0 and shares[-1] < 1):
         raise ValidationError("levels", shares, "shares that ascend between 0 and 1, at least one")
     return shares

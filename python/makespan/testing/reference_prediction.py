@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -80,10 +81,7 @@ def _quantiles(
         pairs = [(weight, value) for weight, value in zip(weights, forecasts, strict=False) if weight > 0]
         blend = sum(weight / sum(weights) * value for weight, value in pairs)
         blend = min(max(blend, min(value for _, value in pairs)), max(value for _, value in pairs))
-        if level == 0.5:
-            ns = math.floor(blend + 0.5)
-        else:
-            ns = math.floor(blend) if level < 0.5 else math.ceil(blend)
+        ns = math.ceil(blend) if level > 0.5 else math.floor(blend if level < 0.5 else blend + 0.5)
         quantiles.append(max([ns, *quantiles]))
     return quantiles
 
@@ -91,23 +89,28 @@ def _quantiles(
 def _forecasts(history: Sequence[tuple[int, int | None]], level: float, size: int | None) -> list[float]:
     """Return what the last 4, the last 64, and the line say."""
     durations = [float(duration_ns) for duration_ns, _ in history]
-    changes = [
-        min(abs(math.log(max(after, 1.0) / max(before, 1.0))), 3.0)
-        for before, after in zip(durations, durations[1:], strict=False)
-    ]
-    mean = 0.0
-    for n, change in enumerate(changes, 1):
-        mean += (change - mean) / min(n, 16)
-    n_counted = min(len(changes), 16)
-    # All steps together are this one: their changes are the prior of its own.
-    of_all = (0.5 + n_counted * mean) / (1 + n_counted)
-    spread = (of_all + n_counted * mean) / (1 + n_counted)
+    n_counted = min(len(durations) - 1, 16)
+    # All steps together are this one: how much they change is the prior of its own.
+    spread = (_spread(durations) + n_counted * _mean_change(durations)) / (1 + n_counted)
     of_window = _quantile(durations[-64:], level, spread)
     of_line = of_window
     *residuals, growth = _line([(ns, own) for ns, own in history if own is not None], size)
     if residuals and size is not None:
-        of_line = growth * _quantile(residuals[-64:], level, spread)
+        of_line = growth * _quantile(residuals[-64:], level, _spread(residuals))
     return [_quantile(durations[-4:], level, spread), of_window, of_line]
+
+
+def _mean_change(values: Sequence[float]) -> float:
+    mean = 0.0
+    for n, (before, after) in enumerate(pairwise(values), 1):
+        change = min(abs(math.log(max(after, 1.0) / max(before, 1.0))), 3.0)
+        mean += (change - mean) / min(n, 16)
+    return mean
+
+
+def _spread(values: Sequence[float]) -> float:
+    n_counted = min(len(values) - 1, 16)
+    return (0.5 + n_counted * _mean_change(values)) / (1 + n_counted)
 
 
 def _quantile(values: Sequence[float], level: float, spread: float) -> float:

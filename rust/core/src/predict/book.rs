@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::estimator::{self, Estimator, LEVELS, rounded, whole};
+use super::estimator::{self, Estimator, LEVELS, rounded};
 use super::score::Score;
 use super::spread::{RunningMean, UNKNOWN, change};
-use super::window::{Window, quantile};
+use super::window::{Window, quantile, whole};
 use super::work::{counted_ns, learn_share};
 
 /// How many failures of a step are remembered.
@@ -74,9 +74,9 @@ impl Pool {
 
     fn quantiles_ns(&self, levels: &[f64]) -> Option<Vec<u64>> {
         self.window.last()?;
-        let slope = 1.5 * self.changes.with_prior(UNKNOWN);
+        let spread = self.changes.with_prior(UNKNOWN);
         let quantiles =
-            levels.iter().map(|&level| rounded(quantile(self.window.sorted(), level, slope), level));
+            levels.iter().map(|&level| rounded(quantile(self.window.sorted(), level, spread), level));
         Some(quantiles.collect())
     }
 }

@@ -7,7 +7,7 @@
 
 use super::line::{self, Line};
 use super::spread::{RunningMean, change};
-use super::window::{Window, quantile};
+use super::window::{Window, quantile, whole};
 
 /// The levels at which forecasters are compared and tails calibrated.
 pub(super) const LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
@@ -69,21 +69,13 @@ struct Forecast<'a> {
 
 impl Forecast<'_> {
     fn at(&self, level: f64) -> [f64; N_FORECASTERS] {
-        let sorted = self.window.sorted();
-        let of_window = quantile(sorted, level, self.slope(sorted.len()));
+        let of_window = quantile(self.window.sorted(), level, self.spread);
         [
-            quantile(&self.recent[..self.n_recent], level, self.slope(self.n_recent)),
+            quantile(&self.recent[..self.n_recent], level, self.spread),
             of_window,
             // Without a size there is nothing better to say than what the window says.
-            self.line.map_or(of_window, |(line, growth)| {
-                line.quantile(growth, level, self.slope(line.n_residuals()))
-            }),
+            self.line.map_or(of_window, |(line, growth)| line.quantile(growth, level)),
         ]
-    }
-
-    /// Few values are further from the next one than many.
-    fn slope(&self, n: usize) -> f64 {
-        (1.5 + 1.0 / n as f64) * self.spread
     }
 }
 
@@ -226,12 +218,6 @@ pub(super) fn rounded(ns: f64, level: f64) -> u64 {
         level if level > 0.5 => ns.ceil(),
         _ => (ns + 0.5).floor(),
     })
-}
-
-/// Returns a whole number that is not negative; what is beyond the range becomes its end.
-#[expect(clippy::cast_sign_loss, reason = "a cast of a float saturates")]
-pub(super) fn whole(number: f64) -> u64 {
-    number as u64
 }
 
 /// Returns the weighted mean, between the least and the largest even in the last bit.

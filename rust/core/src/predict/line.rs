@@ -1,6 +1,7 @@
 //! How durations grow with sizes: a line through logarithms that forgets.
 
-use super::window::{Window, quantile};
+use super::spread::{RunningMean, UNKNOWN, change};
+use super::window::{Window, quantile, whole};
 
 /// What an earlier observation weighs when the next one comes.
 const DISCOUNT: f64 = 0.98;
@@ -29,23 +30,21 @@ pub(super) struct Line {
     size_duration: f64,
     /// Nanoseconds that the first size would have taken.
     residuals: Window,
+    /// From one residual to the next: where sizes tell much, far less than durations change.
+    changes: RunningMean,
 }
 
 /// How many numbers a line is written down in, beside the residuals.
-pub(super) const N_NUMBERS: usize = 7;
+pub(super) const N_NUMBERS: usize = 9;
 
 impl Line {
     pub(super) fn is_empty(&self) -> bool {
         self.residuals.sorted().is_empty()
     }
 
-    /// Returns a quantile for a size.
-    pub(super) fn quantile(&self, growth: f64, level: f64, slope: f64) -> f64 {
-        growth * quantile(self.residuals.sorted(), level, slope)
-    }
-
-    pub(super) fn n_residuals(&self) -> usize {
-        self.residuals.sorted().len()
+    /// Returns a quantile for a size that takes so many times what the first one took.
+    pub(super) fn quantile(&self, growth: f64, level: f64) -> f64 {
+        growth * quantile(self.residuals.sorted(), level, self.changes.with_prior(UNKNOWN))
     }
 
     /// Returns how many times what the first size would take a size takes.
@@ -66,7 +65,11 @@ impl Line {
         let size = logarithm(size) - self.first_size;
         let duration = (duration_ns / self.first_ns).ln();
         let beside = (duration - self.at(size)).clamp(-EXPONENT_MAX, EXPONENT_MAX);
-        self.residuals.push(beside.exp() * self.first_ns);
+        let residual = beside.exp() * self.first_ns;
+        if let Some(before) = self.residuals.last() {
+            self.changes.add(change(before, residual));
+        }
+        self.residuals.push(residual);
         self.weight = self.weight * DISCOUNT + 1.0;
         let (off_size, off_duration) = (size - self.mean_size, duration - self.mean_duration);
         self.mean_size += off_size / self.weight;
@@ -84,12 +87,15 @@ impl Line {
             self.mean_duration,
             self.size_size,
             self.size_duration,
+            self.changes.n as f64,
+            self.changes.mean,
         ];
         (numbers, self.residuals.values())
     }
 
     pub(super) fn from_parts(numbers: [f64; N_NUMBERS], residuals: &[f64]) -> Self {
-        let [first_size, first_ns, weight, mean_size, mean_duration, size_size, size_duration] = numbers;
+        let [first_size, first_ns, weight, mean_size, mean_duration, sums @ .., n_changes, change] = numbers;
+        let [size_size, size_duration] = sums;
         Self {
             first_size,
             first_ns,
@@ -99,6 +105,7 @@ impl Line {
             size_size,
             size_duration,
             residuals: Window::from_values(residuals.iter().copied()),
+            changes: RunningMean { n: whole(n_changes), mean: change },
         }
     }
 }
@@ -127,7 +134,7 @@ mod tests {
     fn test_what_always_takes_the_same_is_on_the_line() {
         let mut line = Line::default();
         (0..100_u64).for_each(|k| line.push(333_333_333.0, k * k));
-        assert_eq!(line.quantile(line.growth(12_345), 0.3, 0.0), 333_333_333.0);
+        assert_eq!(line.quantile(line.growth(12_345), 0.3), 333_333_333.0);
     }
 
     #[test]
@@ -135,7 +142,7 @@ mod tests {
         let mut line = Line::default();
         for (duration_ns, size) in [(0.0, 0), (1.8e19, u64::MAX), (0.0, u64::MAX), (1.8e19, 0), (1.0, 1)] {
             line.push(duration_ns, size);
-            assert!(line.quantile(line.growth(u64::MAX), 1.2, 9.0).is_finite());
+            assert!(line.quantile(line.growth(u64::MAX), 1.2).is_finite());
         }
     }
 }

@@ -8,6 +8,9 @@ pub(super) const N_KEPT: usize = 64;
 /// Beyond the ends a quantile is at most exp(3), 20 times, away from the last value.
 const EXPONENT_MAX: f64 = 3.0;
 
+/// By how many spreads one value beyond the ends is away, where there are many.
+const REACH: f64 = 1.5;
+
 /// The last [`N_KEPT`] values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Window {
@@ -67,12 +70,13 @@ impl Window {
 }
 
 /// Returns a quantile of at least one sorted value: linear between neighbors, and beyond both ends exponential in
-/// how far beyond it is, counted in values, with an exponent of `slope` for each.
+/// how far beyond it is, counted in values, the faster the more values spread.
 ///
-/// The level may lie outside of 0 to 1.
-pub(super) fn quantile(sorted: &[f64], level: f64, slope: f64) -> f64 {
+/// The level may lie outside of 0 to 1. A few values are further from the next one than many.
+pub(super) fn quantile(sorted: &[f64], level: f64, spread: f64) -> f64 {
     let last = sorted.len() - 1;
     let place = level * (sorted.len() as f64 + 1.0) - 1.0;
+    let slope = (REACH + 1.0 / sorted.len() as f64) * spread;
     if place < 0.0 {
         return sorted[0] * (slope * place).max(-EXPONENT_MAX).exp();
     }
@@ -82,6 +86,12 @@ pub(super) fn quantile(sorted: &[f64], level: f64, slope: f64) -> f64 {
     #[expect(clippy::cast_sign_loss, reason = "0 <= place < last")]
     let below = place as usize;
     sorted[below] + (sorted[below + 1] - sorted[below]) * (place - below as f64)
+}
+
+/// Returns a whole number that is not negative; what is beyond the range becomes its end.
+#[expect(clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+pub(super) fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 #[cfg(test)]
@@ -103,8 +113,8 @@ mod tests {
     fn test_quantiles_are_linear_within_and_exponential_beyond() {
         assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.5, 1.0), 2.0);
         assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.625, 1.0), 3.0);
-        assert_eq!(quantile(&[2.0], 0.0, 0.5), 2.0 * (-0.5_f64).exp());
-        assert_eq!(quantile(&[2.0], 1.0, 0.5), 2.0 * 0.5_f64.exp());
+        assert_eq!(quantile(&[2.0], 0.0, 0.5), 2.0 * (-1.25_f64).exp());
+        assert_eq!(quantile(&[2.0], 1.0, 0.5), 2.0 * 1.25_f64.exp());
         assert_eq!(quantile(&[2.0], 9.0, 0.5), 2.0 * 3.0_f64.exp());
         assert_eq!(quantile(&[2.0, 2.0], -0.1, 0.0), 2.0);
     }
