@@ -67,8 +67,7 @@ if TYPE_CHECKING:
     from makespan.planning.planner import plan
     from makespan.planning.uncertain import DurationQuantiles, MissProbability, SimulatedMakespan
     from makespan.planning.workers import WorkerPlan, plan_on_workers
-    from makespan.predicted import Prediction, PredictionScore, TimeLimit
-    from makespan.prediction import DurationPredictor, size_of
+    from makespan.prediction import DurationPredictor, Prediction, PredictionScore, TimeLimit, size_of
     from makespan.run_analysis import RunAnalysis, RunChange
     from makespan.scheduling import (
         DeadEntry,
@@ -207,9 +206,9 @@ _LOADED_LATE = {
     "WorkerPlan": "makespan.planning.workers",
     "plan_on_workers": "makespan.planning.workers",
     "DurationPredictor": "makespan.prediction",
-    "Prediction": "makespan.predicted",
-    "PredictionScore": "makespan.predicted",
-    "TimeLimit": "makespan.predicted",
+    "Prediction": "makespan.prediction",
+    "PredictionScore": "makespan.prediction",
+    "TimeLimit": "makespan.prediction",
     "size_of": "makespan.prediction",
     "RunAnalysis": "makespan.run_analysis",
     "RunChange": "makespan.run_analysis",

@@ -616,7 +616,7 @@ class Predictor:
     def observe_many(
         self,
         names: list[tuple[str, str | None]],
-        name_idx: NDArray[np.int64],
+        name_idx: NDArray[np.uint32],
         durations_ns: NDArray[np.uint64],
         sizes: NDArray[np.int64],
         failed: NDArray[np.bool_],
@@ -629,7 +629,7 @@ class Predictor:
     def predict_many(
         self,
         names: list[tuple[str, str | None]],
-        name_idx: NDArray[np.int64],
+        name_idx: NDArray[np.uint32],
         sizes: NDArray[np.int64],
         levels: list[float],
     ) -> NDArray[np.uint64]: ...
@@ -637,7 +637,7 @@ class Predictor:
     def score(self, step: str | None) -> tuple[int, int, int, list[float], float, float] | None: ...
     def counts(self) -> tuple[int, int, int]: ...
     def states(self) -> tuple[list[_StepState], list[_KindState], _PoolState]: ...
-    def restore(self, steps: list[_StepState], kinds: list[_KindState], all: _PoolState) -> str | None: ...
+    def restore(self, steps: list[_StepState], kinds: list[_KindState], pool: _PoolState) -> str | None: ...
 
 @final
 class ListScheduler:

@@ -390,11 +390,11 @@ CALLS: dict[str, Callable[[], object]] = {
     "Predictor.__new__": _core.Predictor,
     "Predictor.observe": lambda: _core.Predictor().observe("a", "kind", 5, 7, False, 2, 3),
     "Predictor.observe_many": lambda: _core.Predictor().observe_many(
-        [("a", None)], NONE, NO_TIMES, NONE, np.zeros(0, np.bool_), NONE, NONE
+        [("a", None)], np.zeros(0, np.uint32), NO_TIMES, NONE, np.zeros(0, np.bool_), NONE, NONE
     ),
     "Predictor.predict": lambda: learned_predictor().predict("a", None, 7, [0.5]),
     "Predictor.predict_many": lambda: learned_predictor().predict_many(
-        [("a", "kind")], np.zeros(2, np.int64), np.ones(2, np.int64), [0.5]
+        [("a", "kind")], np.zeros(2, np.uint32), np.ones(2, np.int64), [0.5]
     ),
     "Predictor.longest_failure_ns": lambda: learned_predictor().longest_failure_ns("a"),
     "Predictor.score": lambda: learned_predictor().score("a"),

@@ -80,7 +80,7 @@ impl PyPredictor {
         &self,
         py: Python<'_>,
         names: Vec<PyName>,
-        name_idx: PyReadonlyArray1<'_, i64>,
+        name_idx: PyReadonlyArray1<'_, u32>,
         durations_ns: PyReadonlyArray1<'_, u64>,
         sizes: PyReadonlyArray1<'_, i64>,
         failed: PyReadonlyArray1<'_, bool>,
@@ -130,7 +130,7 @@ impl PyPredictor {
         &self,
         py: Python<'py>,
         names: Vec<PyName>,
-        name_idx: PyReadonlyArray1<'_, i64>,
+        name_idx: PyReadonlyArray1<'_, u32>,
         sizes: PyReadonlyArray1<'_, i64>,
         levels: Vec<f64>,
     ) -> PyResult<Bound<'py, PyArray2<u64>>> {
@@ -185,7 +185,7 @@ impl PyPredictor {
     }
 
     /// Replace everything by what `states` returned; return the name of what cannot be that, or None.
-    fn restore(&self, steps: Vec<PyStepState>, kinds: Vec<PyKindState>, all: PyPoolState) -> Option<String> {
+    fn restore(&self, steps: Vec<PyStepState>, kinds: Vec<PyKindState>, pool: PyPoolState) -> Option<String> {
         let of_step = |(name, kind, durations_ns, residuals_ns, failures_ns, numbers): PyStepState| {
             (name, StepState { kind, durations_ns, residuals_ns, failures_ns, numbers })
         };
@@ -193,7 +193,7 @@ impl PyPredictor {
             |(name, durations_ns, numbers): PyKindState| (name, KindState { durations_ns, numbers });
         let steps: Vec<_> = steps.into_iter().map(of_step).collect();
         let kinds: Vec<_> = kinds.into_iter().map(of_kind).collect();
-        let all = KindState { durations_ns: all.0, numbers: all.1 };
+        let all = KindState { durations_ns: pool.0, numbers: pool.1 };
         match Book::from_states(&steps, &kinds, &all) {
             Ok(book) => {
                 *self.book() = book;

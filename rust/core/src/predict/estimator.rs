@@ -234,7 +234,6 @@ fn blended(forecasts: &[f64; N_FORECASTERS], weights: &[f64; N_FORECASTERS]) -> 
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "exactness is what is tested")]
 mod tests {
     use super::*;
     use crate::predict::spread::UNKNOWN;

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from makespan.planning.uncertain import DurationQuantiles
-from makespan.result import seconds_text
 from makespan.scheduling.arguments import count
 
 __all__ = ["Prediction", "PredictionScore", "TimeLimit"]
@@ -85,7 +84,7 @@ class Prediction:
 
     def __repr__(self) -> str:
         pairs = zip(self.levels, self.seconds, strict=True)
-        shown = ", ".join(f"{100 * level:g}% {seconds_text(seconds)}" for level, seconds in pairs)
+        shown = ", ".join(f"{100 * level:g}% {seconds:.4g} s" for level, seconds in pairs)
         return f"<Prediction from {self.source}: {shown}>"
 
 

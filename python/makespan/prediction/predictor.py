@@ -13,8 +13,8 @@ import numpy as np
 from makespan import _core
 from makespan.exceptions import ValidationError
 from makespan.planning.uncertain import DurationQuantiles
-from makespan.predicted import Prediction, PredictionScore, TimeLimit
-from makespan.prediction_profile import EXPECTED, profile_text, states_of
+from makespan.prediction.predicted import Prediction, PredictionScore, TimeLimit
+from makespan.prediction.profile import EXPECTED, profile_text, states_of
 from makespan.scheduling.arguments import array_of, count, ns_of, times_ns_of, vector
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class DurationPredictor:
         True
         >>> predictor.observe("load", 0.25, kind="disk")
         >>> predictor.predict("save", kind="disk", levels=[0.5])
-        <Prediction from kind: 50% 250 ms>
+        <Prediction from kind: 50% 0.25 s>
         """
         shares = _levels(levels)
         found = self._native.predict(
@@ -513,10 +513,10 @@ def _sizes(sizes: ArrayLike | None, n: int) -> NDArray[np.int64]:
 
 def _names(
     steps: str | Sequence[str], kinds: str | Sequence[str | None] | None, n: int
-) -> tuple[list[tuple[str, str | None]], NDArray[np.int64]]:
+) -> tuple[list[tuple[str, str | None]], NDArray[np.uint32]]:
     """Return pairs of a step and its kind, and which of them each is."""
     if isinstance(steps, str) and (kinds is None or isinstance(kinds, str)):
-        return [(steps, kinds)], np.zeros(n, np.int64)
+        return [(steps, kinds)], np.zeros(n, np.uint32)
     of_step = [steps] * n if isinstance(steps, str) else list(steps)
     of_kind = [kinds] * n if kinds is None or isinstance(kinds, str) else list(kinds)
     for names, argument in ((of_step, "steps"), (of_kind, "kinds")):
@@ -528,4 +528,4 @@ def _names(
         _name(step, "steps")
         if kind is not None:
             _name(kind, "kinds")
-    return list(index), np.array(rows, np.int64)
+    return list(index), np.array(rows, np.uint32)
