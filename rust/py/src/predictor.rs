@@ -11,8 +11,9 @@ use pyo3::prelude::*;
 
 use crate::detach::detached;
 
-/// A batch of this size is worked on detached.
-const N_DETACHED_MIN: usize = 1 << 10;
+/// A batch of this size is worked on detached, and the lock is left after so many: whoever waits for it holds on to the
+/// interpreter.
+const N_AT_ONCE: usize = 1 << 10;
 
 /// What stands for a prediction where nothing is known.
 const UNKNOWN_NS: u64 = u64::MAX;
@@ -89,21 +90,26 @@ impl PyPredictor {
     ) {
         let (name_idx, durations_ns, sizes) = (copied(&name_idx), copied(&durations_ns), copied(&sizes));
         let (failed, n_concurrent, cpu_ns) = (copied(&failed), copied(&n_concurrent), copied(&cpu_ns));
-        let learn = || {
-            let mut book = self.book();
-            for (row, &duration_ns) in durations_ns.iter().enumerate() {
-                let observation = Observation {
+        let mut rows = Vec::with_capacity(durations_ns.len());
+        let mut learn = || {
+            for (at, &duration_ns) in durations_ns.iter().enumerate() {
+                rows.push(Observation {
                     duration_ns,
-                    size: known(sizes[row]),
-                    is_failed: failed[row],
-                    n_concurrent: u32::try_from(n_concurrent[row]).unwrap_or(u32::MAX),
-                    cpu_ns: known(cpu_ns[row]),
-                };
-                let (step, kind) = &names[name_idx[row] as usize];
-                book.observe(step, kind.as_deref(), observation);
+                    size: known(sizes[at]),
+                    is_failed: failed[at],
+                    n_concurrent: u32::try_from(n_concurrent[at]).unwrap_or(u32::MAX),
+                    cpu_ns: known(cpu_ns[at]),
+                });
+            }
+            for (idx, rows) in name_idx.chunks(N_AT_ONCE).zip(rows.chunks(N_AT_ONCE)) {
+                let mut book = self.book();
+                for (&idx, &observation) in idx.iter().zip(rows) {
+                    let (step, kind) = &names[idx as usize];
+                    book.observe(step, kind.as_deref(), observation);
+                }
             }
         };
-        if durations_ns.len() < N_DETACHED_MIN { learn() } else { detached(py, learn) }
+        if durations_ns.len() < N_AT_ONCE { learn() } else { detached(py, learn) }
     }
 
     /// Return what is predicted from ("step", "kind", "all"), and quantiles; None where nothing was ever observed.
@@ -136,18 +142,20 @@ impl PyPredictor {
     ) -> PyResult<Bound<'py, PyArray2<u64>>> {
         let (name_idx, sizes) = (copied(&name_idx), copied(&sizes));
         let predict = || {
-            let book = self.book();
             let mut quantiles_ns = Vec::with_capacity(name_idx.len() * levels.len());
-            for (&idx, &size) in name_idx.iter().zip(&sizes) {
-                let (step, kind) = &names[idx as usize];
-                match book.predict(step, kind.as_deref(), known(size), &levels) {
-                    Some(predicted) => quantiles_ns.extend(predicted.quantiles_ns),
-                    None => quantiles_ns.extend(levels.iter().map(|_| UNKNOWN_NS)),
+            for (idx, sizes) in name_idx.chunks(N_AT_ONCE).zip(sizes.chunks(N_AT_ONCE)) {
+                let book = self.book();
+                for (&idx, &size) in idx.iter().zip(sizes) {
+                    let (step, kind) = &names[idx as usize];
+                    match book.predict(step, kind.as_deref(), known(size), &levels) {
+                        Some(predicted) => quantiles_ns.extend(predicted.quantiles_ns),
+                        None => quantiles_ns.extend(levels.iter().map(|_| UNKNOWN_NS)),
+                    }
                 }
             }
             quantiles_ns
         };
-        let is_long = name_idx.len() >= N_DETACHED_MIN;
+        let is_long = name_idx.len() >= N_AT_ONCE;
         let quantiles_ns = if is_long { detached(py, predict) } else { predict() };
         quantiles_ns.into_pyarray(py).reshape([name_idx.len(), levels.len()])
     }

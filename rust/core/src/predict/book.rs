@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::estimator::{self, Estimator, LEVELS, rounded};
 use super::score::Score;
 use super::spread::{RunningMean, UNKNOWN, change};
-use super::window::{Window, quantile, whole};
+use super::window::{Window, are_amounts, quantile, whole};
 use super::work::{counted_ns, learn_share};
 
 /// How many failures of a step are remembered.
@@ -304,10 +304,6 @@ fn index_of<T: Default>(indices: &mut BTreeMap<Box<str>, u32>, values: &mut Vec<
     values.len() - 1
 }
 
-fn are_amounts(numbers: &[f64]) -> bool {
-    numbers.iter().all(|number| number.is_finite() && *number >= 0.0)
-}
-
 impl Pool {
     fn to_state(&self) -> KindState {
         let means = [self.changes, self.changes_of_steps, self.cpu_share];
@@ -345,10 +341,8 @@ impl Step {
     fn from_state(state: &StepState, kind: Option<u32>) -> Option<Self> {
         let numbers: [f64; N_STEP_NUMBERS] = state.numbers.as_slice().try_into().ok()?;
         let (of_estimator, own) = numbers.split_first_chunk::<{ estimator::N_NUMBERS }>()?;
-        let columns_are_sound = are_amounts(&state.durations_ns) && are_amounts(&state.residuals_ns);
-        let has_residuals_at_most = state.residuals_ns.len() <= state.durations_ns.len();
-        let are_sound = columns_are_sound && has_residuals_at_most && are_amounts(own);
-        if !are_sound || !of_estimator.iter().all(|number| number.is_finite()) {
+        let estimator = Estimator::from_parts(&state.durations_ns, &state.residuals_ns, *of_estimator)?;
+        if !are_amounts(own) {
             return None;
         }
         let [
@@ -367,7 +361,7 @@ impl Step {
         ] = *own.first_chunk()?;
         Some(Self {
             kind,
-            estimator: Estimator::from_parts(&state.durations_ns, &state.residuals_ns, *of_estimator),
+            estimator,
             durations: Mean { n: whole(n), mean_ns },
             failures_ns: state.failures_ns.iter().copied().take(N_FAILURES).collect(),
             cpu_share: RunningMean { n: whole(n_shares), mean: share },

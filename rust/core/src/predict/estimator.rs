@@ -7,7 +7,7 @@
 
 use super::line::{self, Line};
 use super::spread::{RunningMean, change};
-use super::window::{Window, quantile, whole};
+use super::window::{Window, are_amounts, quantile, whole};
 
 /// The levels at which forecasters are compared and tails calibrated.
 pub(super) const LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
@@ -194,15 +194,27 @@ impl Estimator {
         (self.window.values(), residuals, numbers)
     }
 
-    pub(super) fn from_parts(durations_ns: &[f64], residuals: &[f64], numbers: [f64; N_NUMBERS]) -> Self {
+    /// Returns the estimator if these can be parts of one.
+    pub(super) fn from_parts(
+        durations_ns: &[f64],
+        residuals: &[f64],
+        numbers: [f64; N_NUMBERS],
+    ) -> Option<Self> {
         let [n_changes, changes, recent, window, line, low, high, line_numbers @ ..] = numbers;
-        Self {
+        let has_tails = [low, high].iter().all(|tail| (TAIL_MIN..=TAIL_MAX).contains(tail));
+        let are_sound = has_tails
+            && are_amounts(durations_ns)
+            && residuals.len() <= durations_ns.len()
+            && numbers.iter().all(|number| number.is_finite())
+            && are_amounts(&[n_changes, changes, recent, window, line]);
+        let line_of_sizes = Line::from_parts(line_numbers, residuals)?;
+        are_sound.then(|| Self {
             window: Window::from_values(durations_ns.iter().copied()),
             changes: RunningMean { n: whole(n_changes), mean: changes },
-            line: Line::from_parts(line_numbers, residuals),
+            line: line_of_sizes,
             losses: [recent, window, line],
             tails: [low, high],
-        }
+        })
     }
 }
 
@@ -292,7 +304,14 @@ mod tests {
             estimator.observe(100 + k, Some(k), UNKNOWN, Some(&[90, 100, 101]));
         }
         let (durations_ns, residuals, numbers) = estimator.to_parts();
-        assert_eq!(Estimator::from_parts(&durations_ns, &residuals, numbers), estimator);
+        assert_eq!(Estimator::from_parts(&durations_ns, &residuals, numbers), Some(estimator.clone()));
+        for (idx, value) in [(0, -1.0), (2, f64::INFINITY), (5, 0.5), (9, -2.0), (10, f64::NAN)] {
+            let mut broken = numbers;
+            broken[idx] = value;
+            assert_eq!(Estimator::from_parts(&durations_ns, &residuals, broken), None, "{idx}");
+        }
+        assert_eq!(Estimator::from_parts(&[-1.0], &[], numbers), None);
+        assert_eq!(Estimator::from_parts(&[], &residuals, numbers), None);
         assert!(estimator.spread(UNKNOWN) > 0.0);
     }
 }

@@ -1,7 +1,7 @@
 //! How durations grow with sizes: a line through logarithms that forgets.
 
 use super::spread::{RunningMean, UNKNOWN, change};
-use super::window::{Window, quantile, whole};
+use super::window::{Window, are_amounts, quantile, whole};
 
 /// What an earlier observation weighs when the next one comes.
 const DISCOUNT: f64 = 0.98;
@@ -93,10 +93,12 @@ impl Line {
         (numbers, self.residuals.values())
     }
 
-    pub(super) fn from_parts(numbers: [f64; N_NUMBERS], residuals: &[f64]) -> Self {
+    /// Returns the line if these can be parts of one.
+    pub(super) fn from_parts(numbers: [f64; N_NUMBERS], residuals: &[f64]) -> Option<Self> {
         let [first_size, first_ns, weight, mean_size, mean_duration, sums @ .., n_changes, change] = numbers;
         let [size_size, size_duration] = sums;
-        Self {
+        let are_sound = are_amounts(&[first_size, first_ns, weight, size_size, n_changes, change]);
+        (are_sound && are_amounts(residuals)).then(|| Self {
             first_size,
             first_ns,
             weight,
@@ -106,7 +108,7 @@ impl Line {
             size_duration,
             residuals: Window::from_values(residuals.iter().copied()),
             changes: RunningMean { n: whole(n_changes), mean: change },
-        }
+        })
     }
 }
 

@@ -94,6 +94,11 @@ pub(super) fn whole(number: f64) -> u64 {
     number as u64
 }
 
+/// Whether all of them are finite and not negative.
+pub(super) fn are_amounts(numbers: &[f64]) -> bool {
+    numbers.iter().all(|number| number.is_finite() && *number >= 0.0)
+}
+
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "exactness is what is tested")]
 mod tests {
