@@ -107,6 +107,13 @@ def test_predictions_fit_plans() -> None:
     assert predictor.predict_many([]).n_nodes == 0
 
 
+def test_whatever_is_predicted_can_be_planned_with() -> None:
+    predictor = ms.DurationPredictor()
+    predictor.observe_many("odd", [0.0, 9e9, 0.0, 9e9], sizes=[0, 2**62, 2**62, 0])
+    quantiles = predictor.predict_many(["odd"] * 3, sizes=[0, 1, 2**62], levels=[0.001, 0.5, 0.999])
+    assert quantiles.durations.max() <= 9e9
+
+
 def test_pinned_predictors_do_not_learn() -> None:
     learned = ms.DurationPredictor()
     learned.observe_many("load", [1.0, 2.0, 3.0], kinds="disk", sizes=[1, 2, 3])

@@ -24,6 +24,7 @@ def learned(history: list[tuple[int, int | None]], step: str = "a") -> ms.Durati
 @settings(max_examples=150, deadline=None)
 @given(histories, sizes)
 @example([(1_000, None)] * 80 + [(5_000, None)] * 20, None)
+@example([(0, 0), (1_787_248_048_054, 0)], 0)
 @example([(1_000 * size, size) for size in range(1, 90)], 1_000)
 def test_quantiles_are_those_of_the_slow_version(history: list[tuple[int, int | None]], size: int | None) -> None:
     found = learned(history).predict("a", size=size, levels=LEVELS)

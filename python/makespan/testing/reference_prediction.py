@@ -82,7 +82,7 @@ def _quantiles(
         blend = sum(weight / sum(weights) * value for weight, value in pairs)
         blend = min(max(blend, min(value for _, value in pairs)), max(value for _, value in pairs))
         ns = math.ceil(blend) if level > 0.5 else math.floor(blend if level < 0.5 else blend + 0.5)
-        quantiles.append(max([ns, *quantiles]))
+        quantiles.append(max([min(ns, 9 * 10**18), *quantiles]))
     return quantiles
 
 

@@ -30,6 +30,9 @@ const N_CONSTANT_MIN: usize = 16;
 
 const N_FORECASTERS: usize = 3;
 
+/// Nothing takes longer: 285 years, the longest time that plans know.
+const DURATION_NS_MAX: u64 = 9_000_000_000_000_000_000;
+
 /// What is remembered of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Estimator {
@@ -225,11 +228,12 @@ pub(super) fn pinball(level: f64, excess: f64) -> f64 {
 
 /// Returns whole nanoseconds: outwards from the median.
 pub(super) fn rounded(ns: f64, level: f64) -> u64 {
-    whole(match level {
+    let rounded = match level {
         level if level < 0.5 => ns.floor(),
         level if level > 0.5 => ns.ceil(),
         _ => (ns + 0.5).floor(),
-    })
+    };
+    whole(rounded).min(DURATION_NS_MAX)
 }
 
 /// Returns the weighted mean, between the least and the largest even in the last bit.
@@ -286,6 +290,7 @@ mod tests {
         let estimator = learned([0, u64::MAX, 0, 1, u64::MAX, 5, 0]);
         let predicted_ns = estimator.quantiles_ns(&[0.001, 0.05, 0.5, 0.95, 0.999], None, UNKNOWN).unwrap();
         assert!(predicted_ns.is_sorted(), "{predicted_ns:?}");
+        assert_eq!(predicted_ns.last(), Some(&DURATION_NS_MAX));
         assert!(estimator.to_parts().2.iter().all(|number| number.is_finite()));
     }
 
