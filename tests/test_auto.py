@@ -53,8 +53,8 @@ def test_chains_are_recognised(kind: str) -> None:
     workflow = ms.Workflow("chain")
     step = ms.step(lambda *_: None, name="link", writes="log" if kind == "effect" else ())
     last: Any = None
-    for _ in range(3):
-        last = workflow.add(step, *([last] if kind == "data" else []), after=[last] if kind == "after" and last else [])
+    for at in range(3):
+        last = workflow.add(step, *([last] if kind == "data" else []), after=[last] if kind == "after" and at else [])
     assert workflow._finished().traits()[3]
     workflow.add(ms.step(lambda: None, name="beside"))
     assert not workflow._finished().traits()[3]

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from makespan.planning.planner import plan
     from makespan.planning.uncertain import DurationQuantiles, MissProbability, SimulatedMakespan
     from makespan.planning.workers import WorkerPlan, plan_on_workers
+    from makespan.prediction import DurationPredictor, Prediction, PredictionScore, TimeLimit, size_of
     from makespan.run_analysis import RunAnalysis, RunChange
     from makespan.scheduling import (
         DeadEntry,
@@ -105,6 +106,7 @@ __all__ = [
     "DeadlineError",
     "DependencyGraph",
     "DuplicateKeyError",
+    "DurationPredictor",
     "DurationQuantiles",
     "EmptyQueueError",
     "ExecutionException",
@@ -126,6 +128,8 @@ __all__ = [
     "PlanComparison",
     "PlanOptions",
     "PoolUsage",
+    "Prediction",
+    "PredictionScore",
     "PreparedWorkflow",
     "Priority",
     "Progress",
@@ -153,6 +157,7 @@ __all__ = [
     "StepFailedError",
     "StrategyError",
     "TicketView",
+    "TimeLimit",
     "UnkeyableError",
     "UnknownKeyError",
     "UnknownNodeError",
@@ -177,6 +182,7 @@ __all__ = [
     "plan",
     "plan_memory",
     "plan_on_workers",
+    "size_of",
     "step",
     "strategies",
     "workflow",
@@ -214,6 +220,11 @@ _LOADED_LATE = {
     "SimulatedMakespan": "makespan.planning.uncertain",
     "WorkerPlan": "makespan.planning.workers",
     "plan_on_workers": "makespan.planning.workers",
+    "DurationPredictor": "makespan.prediction",
+    "Prediction": "makespan.prediction",
+    "PredictionScore": "makespan.prediction",
+    "TimeLimit": "makespan.prediction",
+    "size_of": "makespan.prediction",
     "RunAnalysis": "makespan.run_analysis",
     "RunChange": "makespan.run_analysis",
     "WorkflowPlan": "makespan.workflow_plan",

@@ -32,6 +32,7 @@ __all__ = [
     "Handle",
     "History",
     "ListScheduler",
+    "Predictor",
     "Prepared",
     "Program",
     "Progress",
@@ -73,6 +74,15 @@ _Priority: TypeAlias = SupportsFloat | Literal["low", "normal", "high", "urgent"
 
 _QueueEntry: TypeAlias = tuple[Any, str, float, int | None, int, int, str | None]
 """Key, state, priority, deadline and arrival in nanoseconds of the queue's time, attempts, reason."""
+
+_StepState: TypeAlias = tuple[str, str | None, list[float], list[float], list[int], list[float]]
+"""Name, kind, durations, residuals and failures in nanoseconds, numbers."""
+
+_KindState: TypeAlias = tuple[str, list[float], list[float]]
+"""Name, durations in nanoseconds, numbers."""
+
+_PoolState: TypeAlias = tuple[list[float], list[float]]
+"""Durations in nanoseconds, numbers."""
 
 class _PlanTerms(Protocol):
     @property
@@ -382,8 +392,7 @@ class Prepared:
         *,
         program: Program,
         n_workers: int,
-        is_shared: bool,
-        adapts: bool,
+        helpers: Literal["never", "always", "chosen"],
         reasons: Sequence[str],
         stops_on_failure: bool,
         passes: Sequence[str],
@@ -644,6 +653,45 @@ class _SharedOptions(Protocol):
     def retry_delay_ns(self) -> int: ...
     @property
     def retry_delay_max_ns(self) -> int: ...
+
+@final
+class Predictor:
+    def __new__(cls) -> Self: ...
+    def observe(
+        self,
+        step: str,
+        kind: str | None,
+        duration_ns: int,
+        size: int | None,
+        is_failed: bool,
+        n_concurrent: int,
+        cpu_ns: int | None,
+    ) -> None: ...
+    def observe_many(
+        self,
+        names: list[tuple[str, str | None]],
+        name_idx: NDArray[np.uint32],
+        durations_ns: NDArray[np.uint64],
+        sizes: NDArray[np.int64],
+        failed: NDArray[np.bool_],
+        n_concurrent: NDArray[np.int64],
+        cpu_ns: NDArray[np.int64],
+    ) -> None: ...
+    def predict(
+        self, step: str, kind: str | None, size: int | None, levels: list[float]
+    ) -> tuple[str, list[int]] | None: ...
+    def predict_many(
+        self,
+        names: list[tuple[str, str | None]],
+        name_idx: NDArray[np.uint32],
+        sizes: NDArray[np.int64],
+        levels: list[float],
+    ) -> NDArray[np.uint64]: ...
+    def longest_failure_ns(self, step: str) -> int | None: ...
+    def score(self, step: str | None) -> tuple[int, int, int, list[float], float, float] | None: ...
+    def counts(self) -> tuple[int, int, int]: ...
+    def states(self) -> tuple[list[_StepState], list[_KindState], _PoolState]: ...
+    def restore(self, steps: list[_StepState], kinds: list[_KindState], pool: _PoolState) -> str | None: ...
 
 @final
 class ListScheduler:

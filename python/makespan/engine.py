@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from makespan import _core, strategies
 from makespan.abc import RunOptions, Strategy, WorkflowFacts
@@ -369,7 +369,7 @@ class SequentialExecutionEngine:
             program=program,
             n_workers=self._workers,
             stops_on_failure=options.stop_on_failure,
-            adapts=options.adapts,
+            helpers=self._helpers_of(options),
             reasons=options.reasons,
             passes=options.passes,
             plans=options.plans,
@@ -378,7 +378,6 @@ class SequentialExecutionEngine:
             history=history,
             team=self._helpers.team,
             resources=self.resources if program.has_needs else None,
-            is_shared=options.executor == "threads" and self._workers > 1,
             result_class=RunResult,
             to_exception=to_exception,
             strategy=self._strategy.name,
@@ -387,6 +386,11 @@ class SequentialExecutionEngine:
 
     def _history(self, workflow: Any) -> _core.History:
         return self._histories.get(workflow) or self._histories.setdefault(workflow, _core.History())
+
+    def _helpers_of(self, options: RunOptions) -> Literal["never", "always", "chosen"]:
+        if options.executor == "serial" or self._workers == 1:
+            return "never"
+        return "chosen" if options.adapts else "always"
 
     def _options(self, program: _core.Program, history: _core.History) -> RunOptions:
         n_pure, n_batched, n_cached, is_chain = program.traits()

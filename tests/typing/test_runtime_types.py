@@ -107,8 +107,7 @@ class Sample:
         self.prepared = _core.Prepared(
             program=self.program,
             n_workers=2,
-            is_shared=True,
-            adapts=True,
+            helpers="chosen",
             reasons=["because"],
             stops_on_failure=True,
             passes=["prune"],
@@ -218,6 +217,13 @@ def new_scheduler(n_started: int = 0) -> _core.ListScheduler:
     scheduler = _core.ListScheduler(GRAPH, columns, SharedOptions([1], [1]), lambda: 1.5)
     scheduler.take(n_started)
     return scheduler
+
+
+def learned_predictor() -> _core.Predictor:
+    predictor = _core.Predictor()
+    predictor.observe("a", "kind", 5, 7, False, 2, 3)
+    predictor.observe("a", None, 9, None, True, 1, None)
+    return predictor
 
 
 def scheduler_with_reservation() -> _core.ListScheduler:
@@ -410,6 +416,20 @@ CALLS: dict[str, Callable[[], object]] = {
     "Graph.__eq__": lambda: GRAPH.__eq__(GRAPH.transitive_reduction()),
     "Graph.__hash__": lambda: hash(GRAPH),
     "Graph.critical_path": lambda: GRAPH.critical_path(np.array([1, 2, 3], dtype=np.uint64)),
+    "Predictor.__new__": _core.Predictor,
+    "Predictor.observe": lambda: _core.Predictor().observe("a", "kind", 5, 7, False, 2, 3),
+    "Predictor.observe_many": lambda: _core.Predictor().observe_many(
+        [("a", None)], np.zeros(0, np.uint32), NO_TIMES, NONE, np.zeros(0, np.bool_), NONE, NONE
+    ),
+    "Predictor.predict": lambda: learned_predictor().predict("a", None, 7, [0.5]),
+    "Predictor.predict_many": lambda: learned_predictor().predict_many(
+        [("a", "kind")], np.zeros(2, np.uint32), np.ones(2, np.int64), [0.5]
+    ),
+    "Predictor.longest_failure_ns": lambda: learned_predictor().longest_failure_ns("a"),
+    "Predictor.score": lambda: learned_predictor().score("a"),
+    "Predictor.counts": lambda: learned_predictor().counts(),
+    "Predictor.states": lambda: learned_predictor().states(),
+    "Predictor.restore": lambda: _core.Predictor().restore(*learned_predictor().states()),
     "ListScheduler.__new__": new_scheduler,
     "ListScheduler.n_nodes": lambda: new_scheduler().n_nodes,
     "ListScheduler.n_left": lambda: new_scheduler().n_left,

@@ -39,6 +39,7 @@ mod plan_constrained;
 mod plan_memory;
 mod plan_team;
 mod pool_table;
+mod predictor;
 mod prepared;
 mod program;
 mod progress;
@@ -94,6 +95,8 @@ mod _core {
     use crate::plan_constrained::plan_constrained;
     #[pymodule_export]
     use crate::plan_memory::{peak_bytes, plan_memory};
+    #[pymodule_export]
+    use crate::predictor::PyPredictor;
     #[pymodule_export]
     use crate::prepared::PyPrepared;
     #[pymodule_export]

@@ -38,7 +38,7 @@ use crate::run::{Ending, Run, RunParts};
 use crate::solo::{Alone, Pace, SoloEnd, solo};
 use crate::step::PyStep;
 use crate::team::Team;
-use crate::way::ChosenWay;
+use crate::way::{ChosenWay, Helpers};
 use crate::workers::PyTeam;
 
 /// A layout, and whether something was learned since it was made.
@@ -62,9 +62,7 @@ pub(crate) struct PyPrepared {
     team: Py<PyTeam>,
     /// The engine's; there where some step needs something.
     resources: Option<Py<PyResources>>,
-    is_shared: bool,
-    /// Whether helpers may join is decided before each run, by how earlier ones went.
-    adapts: bool,
+    helpers: Helpers,
     /// Why the strategy chose as it did.
     reasons: Arc<[String]>,
     passes: Passes,
@@ -108,7 +106,7 @@ impl PyPrepared {
         optimized: &Arc<Optimized>,
         needs: Option<&Needs>,
     ) -> BindResult<Layout> {
-        let mut layout = if self.is_shared {
+        let mut layout = if self.helpers.may_join() {
             let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
             let ordering = if self.plans { Ordering::Planned(needs) } else { Ordering::Static };
             Layout::shared(py, optimized, &expected_ns, self.n_workers, ordering)?
@@ -376,12 +374,11 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, is_shared, adapts, reasons, stops_on_failure, passes, plans, batching, cache, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, helpers, reasons, stops_on_failure, passes, plans, batching, cache, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
-        is_shared: bool,
-        adapts: bool,
+        helpers: Helpers,
         reasons: Vec<String>,
         stops_on_failure: bool,
         passes: Switches,
@@ -405,8 +402,7 @@ impl PyPrepared {
             history: history.get().shared(),
             team,
             resources,
-            is_shared,
-            adapts,
+            helpers,
             reasons: reasons.into(),
             passes: passes.passes,
             plans,
@@ -441,8 +437,9 @@ impl PyPrepared {
         let (layout, cache) = this.laid_out(py, needs.as_ref(), &parameters)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
-        let can_share = this.is_shared && layout.sharing.is_some();
-        let chosen = (this.adapts && can_share).then(|| ChosenWay::now(py, &this.history)).transpose()?;
+        let can_share = this.helpers.may_join() && layout.sharing.is_some();
+        let is_chosen = can_share && this.helpers == Helpers::Chosen;
+        let chosen = is_chosen.then(|| ChosenWay::now(py, &this.history)).transpose()?;
         let (ending, results) = if can_share && chosen.as_ref().is_none_or(ChosenWay::is_shared) {
             this.run_shared(py, this.team.bind(py), Arc::clone(&layout), parameters, cache, needs)?
         } else {
@@ -451,7 +448,7 @@ impl PyPrepared {
         let why = chosen
             .map(|chosen| chosen.observe(py, &this.history, &ending.columns, layout.n_nodes()))
             .transpose()?;
-        if this.is_shared && history::lock(&this.history).learn(py, &layout, &ending.columns) {
+        if this.helpers.may_join() && history::lock(&this.history).learn(py, &layout, &ending.columns) {
             this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
         }
         if ending.failures.is_empty() {

@@ -234,7 +234,7 @@ impl PyProgram {
     /// before.
     fn traits(&self) -> (usize, usize, usize, bool) {
         let program = &self.0;
-        let steps: Vec<&PyStep> = program.steps.iter().map(|step| step.get()).collect();
+        let steps: Vec<&PyStep> = program.steps.iter().map(Py::get).collect();
         let step_of_node = program.names.step_of_node();
         let n_of = |has: &dyn Fn(&PyStep) -> bool| {
             let of_step: Vec<bool> = steps.iter().map(|step| has(step)).collect();

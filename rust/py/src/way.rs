@@ -8,7 +8,42 @@ use pyo3::sync::PyOnceLock;
 
 use crate::clock::clock;
 use crate::columns::Columns;
+use crate::error::BindError;
 use crate::history::{self, History};
+
+/// Whether runs have the help of other threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Helpers {
+    Never,
+    Always,
+    /// As is chosen before each run.
+    Chosen,
+}
+
+impl Helpers {
+    /// Whether there are runs that helpers may join.
+    pub(crate) fn may_join(self) -> bool {
+        self != Self::Never
+    }
+}
+
+impl FromPyObject<'_, '_> for Helpers {
+    type Error = PyErr;
+
+    fn extract(name: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        Ok(match name.extract::<&str>()? {
+            "never" => Self::Never,
+            "always" => Self::Always,
+            "chosen" => Self::Chosen,
+            _ => {
+                let (argument, value) = ("helpers".to_owned(), name.to_owned().unbind());
+                return Err(
+                    BindError::Argument { argument, value, expected: "never, always or chosen" }.into()
+                );
+            }
+        })
+    }
+}
 
 /// A choice that was made, and what is to be known of its run.
 #[derive(Debug)]

@@ -151,7 +151,7 @@ impl Doubt {
         match (per_cent(work_ns), per_cent(cpu_ns)) {
             (..=105, _) => Self::NothingAtOnce,
             // Much waiting, or more than one core's work.
-            (_, ..=70) | (_, 125..) => Self::Overlapped,
+            (_, ..=70 | 125..) => Self::Overlapped,
             (_, _) => Self::OneCoreBusy,
         }
     }
@@ -167,7 +167,9 @@ mod tests {
 
     fn after(runs: &[(Way, Observed)]) -> Ways {
         let mut ways = Ways::default();
-        runs.iter().for_each(|(way, observed)| ways.observe(*way, *observed));
+        for (way, observed) in runs {
+            ways.observe(*way, *observed);
+        }
         ways
     }
 
