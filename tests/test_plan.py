@@ -227,6 +227,29 @@ def test_a_picture_shows_the_chain() -> None:
     assert picture.count('class="bar critical') == len(found.critical_chain())
 
 
+@pytest.mark.parametrize(
+    ("options", "capacity", "expected"),
+    [
+        (ms.PlanOptions(), 2, "proven shortest"),
+        (ms.PlanOptions(objective="maximum_lateness", due=[9, 9]), 2, "maximum lateness -3, proven smallest"),
+        # The bound does not see that the two cannot overlap: each resource has room for both halves.
+        (
+            ms.PlanOptions(objective="maximum_lateness", due=[9, 9]),
+            3,
+            "maximum lateness -3, no more than 2 above the smallest possible",
+        ),
+        (
+            ms.PlanOptions(objective="weighted_completion"),
+            3,
+            "weighted completion 9, at most 12.5% above the smallest possible",
+        ),
+    ],
+)
+def test_a_heading_says_what_was_made_small(options: ms.PlanOptions, capacity: int, expected: str) -> None:
+    found = ms.plan(ms.DependencyGraph.from_edges(2, [], []), [3, 3], [[2], [2]], [capacity], options=options)
+    assert f"2 nodes, up to 1 at once, {expected}; found by" in found.to_svg()
+
+
 def test_a_picture_of_very_many_nodes_stays_small() -> None:
     found = wide(100_000, 1_000)
     picture = found.to_svg()

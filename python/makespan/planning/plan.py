@@ -63,10 +63,10 @@ class Plan:
         much there is at most.
     graph, durations
         What was planned: the dependencies, and float64 seconds, shape ``(n_nodes,)``, in the mode of each node.
-    objective, objective_value
-        What was made small, and how small it is: seconds, times weights where it is a weighted sum.
+    objective_value
+        How small the objective is: seconds, times weights where it is a weighted sum.
     options
-        What was asked for besides.
+        What was asked for besides, and which objective was made small.
     modes
         int64, shape ``(n_nodes,)``: in which of its modes each node runs; None where the options name none.
     capacity_steps
@@ -93,11 +93,15 @@ class Plan:
     capacities: NDArray[np.int64]
     graph: DependencyGraph
     durations: NDArray[np.float64]
-    objective: Objective
     objective_value: float
     options: PlanOptions
     modes: NDArray[np.int64] | None = None
     capacity_steps: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """What was made small, as the options say."""
+        return self.options.objective
 
     @property
     def gap(self) -> float:

@@ -98,7 +98,16 @@ def _class(kind: int) -> str:
 
 
 def _heading(plan: Plan, chain: CriticalChain, n_lanes: int) -> Iterator[str]:
-    proof = "proven shortest" if plan.is_optimal else f"at most {plan.gap:.1%} above the shortest possible"
+    is_makespan = plan.objective == "makespan"
+    least = "shortest" if is_makespan else "smallest"
+    if plan.is_optimal:
+        proof = f"proven {least}"
+    elif math.isfinite(plan.gap):
+        proof = f"at most {plan.gap:.1%} above the {least} possible"
+    else:
+        proof = f"no more than {plan.objective_value - plan.lower_bound:g} above the {least} possible"
+    if not is_makespan:
+        proof = f"{plan.objective.replace('_', ' ')} {plan.objective_value:g}, {proof}"
     facts = f"{plan.start.size:,} nodes, up to {n_lanes:,} at once, {proof}; found by {plan.method.replace('_', ' ')}"
     yield f'<text class="title" x="{LEFT}" y="32">Makespan {plan.makespan:g} s</text>'
     yield f'<text class="muted" x="{LEFT}" y="52">{html.escape(facts)}</text>'
