@@ -241,7 +241,7 @@ def test_a_picture_shows_the_chain() -> None:
         (
             ms.PlanOptions(objective="weighted_completion"),
             3,
-            "weighted completion 9, at most 12.5% above the smallest possible",
+            "weighted completion 9, at most 50.0% above the smallest possible",
         ),
     ],
 )

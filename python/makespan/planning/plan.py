@@ -59,8 +59,7 @@ class Plan:
     is_truncated
         Whether the time limit or Ctrl-C ended the search; only then does a repetition possibly give another plan.
     demands, capacities
-        int64, shapes ``(n_nodes, n_resources)`` and ``(n_resources,)``: what each node needs in its mode, and how
-        much there is at most.
+        int64, shapes ``(n_nodes, n_resources)`` and ``(n_resources,)``: needs in each node's mode, the most there is.
     graph, durations
         What was planned: the dependencies, and float64 seconds, shape ``(n_nodes,)``, in the mode of each node.
     objective_value
