@@ -45,10 +45,10 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=40, help="of each set (default %(default)s)")
     given = parser.parse_args()
     introduce(f"makespan.plan beside OR-tools CP-SAT {version('ortools')}", given.processes)
-    row("set", "limit, s", "ours, % above best known", "CP-SAT, %", "ours, % above best bound", "CP-SAT, %",
-        "ours better", "equal", "CP-SAT better", "CP-SAT has none", "proven: ours", "CP-SAT", "late: ours", "CP-SAT",
-        "took, s")  # fmt: skip
-    row(*["---"] * 15)
+    row("set", "limit, s", "ours, % above best known", "where CP-SAT has a schedule: ours", "CP-SAT",
+        "ours, % above best bound", "CP-SAT", "ours better", "equal", "CP-SAT better", "CP-SAT has none",
+        "proven: ours", "CP-SAT", "late: ours", "CP-SAT", "took, s")  # fmt: skip
+    row(*["---"] * 16)
     for name, limit_s in product(given.sets, given.limits):
         drawn = instances(name, given.instances)
         begun_s = time.perf_counter()
@@ -69,6 +69,7 @@ def main() -> None:
         row(
             name,
             f"{limit_s:g}",
+            100 * float(np.mean(ours / best - 1)),
             mean(ours / best - 1),
             mean(others / best - 1),
             mean(ours / lowest - 1),
@@ -83,7 +84,7 @@ def main() -> None:
             sum(solved.elapsed_s > 1.1 * limit_s + 0.002 for _, solved in found),
             f"{took_s:.0f}",
         )
-    print("\nMeans are over the instances for which CP-SAT has a schedule; where it has none, ours counts as better.")
+    print("\nWhere CP-SAT has no schedule, ours counts as better.")
     print("Ours counts as one pass where it is late; what CP-SAT brings late counts in full.")
     print("; ".join(source(name, given.instances) for name in given.sets))
 

@@ -221,6 +221,11 @@ def test_a_picture_has_a_tooltip_for_each_node_and_resource(tmp_path: Path) -> N
     assert found[4] == "cores: 78.6% of 2 in use on average"
 
 
+def test_a_picture_says_that_capacities_change() -> None:
+    found = ms.plan(ms.DependencyGraph.from_edges(2, [], []), [2, 2], [[1], [1]], ([0, 1, 2], [[1], [0], [2]]))
+    assert titles(found.to_svg())[2] == "resource 0: 80.0% of up to 2 in use on average"
+
+
 def test_a_picture_shows_the_chain() -> None:
     found = small()
     picture = found.to_svg()
