@@ -28,7 +28,8 @@ CORE_BENCHES := $(wildcard rust/core/benches)
 
 say := @printf '\n==> %s\n'
 
-.PHONY: help dev fmt lint demo test test-all test-binding bench wheel packaging bench-check ci stubs lock clean
+.PHONY: help dev fmt lint demo test test-all test-binding bench plan-sets plan-real plan-cpsat wheel packaging \
+  bench-check ci stubs lock clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -40,6 +41,9 @@ help:
 	@echo "test       cargo test for the core, pytest without the slow marks"
 	@echo "test-all   the slow marks as well"
 	@echo "bench      release build, timed benchmarks; data sets of BENCH_DATA if set"
+	@echo "plan-sets  plans of whole sets of the literature: half an hour; options in OPTIONS"
+	@echo "plan-real  plans of real graphs, orders beside Dask's: a quarter of an hour"
+	@echo "plan-cpsat plans beside those of OR-tools CP-SAT: ten minutes"
 	@echo "ci         lint, test, wheel, packaging test, benchmarks with timing off"
 	@echo "stubs      the generated stub beside the committed one"
 	@echo "lock       newest versions of the developers' tools into $(LOCK)"
@@ -92,6 +96,12 @@ $(RELEASE)/.stamp-bench: $(RELEASE)/.stamp-package
 	@$(RELEASE)/bin/python -m pip install --quiet --constraint $(LOCK) "$$(echo dist/*.whl)[bench]"
 	@touch $@
 
+# The solvers are large and no part of any other target.
+$(RELEASE)/.stamp-planners: $(RELEASE)/.stamp-bench benches/requirements-planners.txt
+	$(say) "environment $(RELEASE): installing the planners that ours is compared with"
+	@$(RELEASE)/bin/python -m pip install --quiet --constraint $(LOCK) --requirement benches/requirements-planners.txt
+	@touch $@
+
 dev: $(DEV)/.stamp-package
 	@echo "ready: $(DEV)/bin/python"
 
@@ -107,6 +117,16 @@ bench: $(RELEASE)/.stamp-bench
 	$(RELEASE)/bin/python -m pytest benches --benchmark-enable --benchmark-json=build/bench.json
 	$(RELEASE)/bin/python -m benches.table build/bench.json
 	$(if $(CORE_BENCHES),cargo bench --locked --package makespan-core)
+
+# OPTIONS="--processes 2 --limits 10 --instances 20", for example; `-h` tells the others.
+plan-sets: $(RELEASE)/.stamp-bench
+	$(RELEASE)/bin/python -m benches.plan_sets $(OPTIONS)
+
+plan-real: $(RELEASE)/.stamp-planners
+	$(RELEASE)/bin/python -m benches.plan_real $(OPTIONS)
+
+plan-cpsat: $(RELEASE)/.stamp-planners
+	$(RELEASE)/bin/python -m benches.plan_cpsat $(OPTIONS)
 
 # --- checks -------------------------------------------------------------------------------------
 
@@ -161,7 +181,10 @@ packaging: dist/.stamp-wheel
 
 bench-check: $(RELEASE)/.stamp-bench
 	$(say) "benchmarks, timing off"
+	@mkdir -p build
 	$(RELEASE)/bin/python -m pytest benches --benchmark-disable
+	$(RELEASE)/bin/python -m benches.plan_sets --instances 1 --limits 0.01 >build/plan-sets.txt
+	$(RELEASE)/bin/python -m benches.plan_real --graphs 1 --limits 0.01 >build/plan-real.txt
 	$(if $(CORE_BENCHES),cargo test --locked --package makespan-core --bench '*')
 
 ci:

@@ -13,13 +13,16 @@ import numpy as np
 
 from makespan.formats import PlanProblem, parse_patterson, parse_psplib
 from makespan.testing import generated_problem
+from makespan.testing.reference_planner import violations
 
-__all__ = ["SETS", "PlanInstance", "instances", "source"]
+__all__ = ["SETS", "PlanInstance", "data", "instances", "refuse_broken", "set_size", "source"]
 
 SETS = {"j30": "psplib_j30", "j60": "psplib_j60", "j120": "psplib_j120", "rg300": "rg300"}
 """Names of the literature, and the folders under `BENCH_DATA` that hold them."""
 SIZES = {"j30": 30, "j60": 60, "j120": 120, "rg300": 300}
 SEED = 20_261_127
+N_GENERATED = 40
+"""How many instances stand for a whole set where `BENCH_DATA` is absent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +42,24 @@ def data() -> Path | None:
 
 def source(name: str, n_instances: int) -> str:
     """Say where the instances of a set are from."""
-    where = f"seeded sample of {SETS[name]}" if data() else "generated; above our own lower bound"
+    if not data():
+        where = "generated; above our own lower bound"
+    elif n_instances == set_size(name):
+        where = f"all of {SETS[name]}"
+    else:
+        where = f"seeded sample of {SETS[name]}"
     return f"{n_instances} instances, {where}"
+
+
+@cache
+def set_size(name: str) -> int:
+    """Return how many instances a set has."""
+    folder = data()
+    return N_GENERATED if folder is None else len(bounds(folder / SETS[name]))
+
+
+def bounds(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((folder / "bounds.csv").read_text())))
 
 
 @cache
@@ -50,7 +69,7 @@ def instances(name: str, n_instances: int) -> list[PlanInstance]:
     if folder is None:
         return [generated(SIZES[name], seed) for seed in range(n_instances)]
     folder /= SETS[name]
-    rows = list(csv.DictReader(io.StringIO((folder / "bounds.csv").read_text())))
+    rows = bounds(folder)
     borders = np.linspace(0, len(rows), n_instances + 1).astype(np.int64)
     chosen = [rows[int(rng.integers(begin, end))] for begin, end in pairwise(borders)]
     with zipfile.ZipFile(folder / f"{SETS[name]}.zip") as archive:
@@ -66,3 +85,14 @@ def published(row: dict[str, str], text: str) -> PlanInstance:
 def generated(n_nodes: int, seed: int) -> PlanInstance:
     problem = generated_problem(n_nodes, resource_strength=0.2, seed=seed)
     return PlanInstance(f"generated {n_nodes}, seed {seed}", problem, 0.0, None)
+
+
+def refuse_broken(instance: PlanInstance, start: list[float], makespan: float) -> None:
+    """Check a schedule of anybody by plain Python, and against the best known lower bound."""
+    problem = instance.problem
+    edges = list(zip(*(ends.tolist() for ends in problem.graph.edges()), strict=True))
+    columns = problem.durations.tolist(), problem.demands.tolist(), problem.capacities.tolist()
+    assert list(violations(edges, *columns, start)) == [], instance.name
+    last = max(begin + duration for begin, duration in zip(start, columns[0], strict=True))
+    assert abs(makespan - last) < 1e-9 * last, instance.name
+    assert makespan >= instance.lower_bound, instance.name

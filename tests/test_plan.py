@@ -221,10 +221,38 @@ def test_a_picture_has_a_tooltip_for_each_node_and_resource(tmp_path: Path) -> N
     assert found[4] == "cores: 78.6% of 2 in use on average"
 
 
+def test_a_picture_says_that_capacities_change() -> None:
+    found = ms.plan(ms.DependencyGraph.from_edges(2, [], []), [2, 2], [[1], [1]], ([0, 1, 2], [[1], [0], [2]]))
+    assert titles(found.to_svg())[2] == "resource 0: 80.0% of up to 2 in use on average"
+
+
 def test_a_picture_shows_the_chain() -> None:
     found = small()
     picture = found.to_svg()
     assert picture.count('class="bar critical') == len(found.critical_chain())
+
+
+@pytest.mark.parametrize(
+    ("options", "capacity", "expected"),
+    [
+        (ms.PlanOptions(), 2, "proven shortest"),
+        (ms.PlanOptions(objective="maximum_lateness", due=[9, 9]), 2, "maximum lateness -3, proven smallest"),
+        # The bound does not see that the two cannot overlap: each resource has room for both halves.
+        (
+            ms.PlanOptions(objective="maximum_lateness", due=[9, 9]),
+            3,
+            "maximum lateness -3, no more than 2 above the smallest possible",
+        ),
+        (
+            ms.PlanOptions(objective="weighted_completion"),
+            3,
+            "weighted completion 9, at most 50.0% above the smallest possible",
+        ),
+    ],
+)
+def test_a_heading_says_what_was_made_small(options: ms.PlanOptions, capacity: int, expected: str) -> None:
+    found = ms.plan(ms.DependencyGraph.from_edges(2, [], []), [3, 3], [[2], [2]], [capacity], options=options)
+    assert f"2 nodes, up to 1 at once, {expected}; found by" in found.to_svg()
 
 
 def test_a_picture_of_very_many_nodes_stays_small() -> None:

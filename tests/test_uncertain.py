@@ -77,6 +77,14 @@ def test_levels_between_are_on_the_distribution() -> None:
     assert ms.DurationQuantiles([0.5], [[3.0]]).at(0.99).tolist() == [3.0]
 
 
+@pytest.mark.parametrize("level", [0.02, 0.3, 0.7, 0.95])
+def test_runs_take_longer_than_a_level_as_often_as_it_says(level: float) -> None:
+    quantiles = ms.DurationQuantiles([0.1, 0.5, 0.9], [[1.0, 4.0, 5.0]])
+    found = ms.plan(chain(1), quantiles.at(0.5)).simulate(quantiles, n_samples=20_000, seed=2)
+    missed = found.miss_probability(float(quantiles.at(level)[0]))
+    assert missed.low <= 1 - level <= missed.high
+
+
 def test_empty_plans_end_at_once() -> None:
     found = ms.plan(chain(0), []).simulate(ms.DurationQuantiles([0.5], np.zeros((0, 1))), n_samples=3)
     assert found.samples.tolist() == [0.0] * 3

@@ -47,6 +47,18 @@ def test_what_steps_need_is_planned_for() -> None:
         engine.plan(workflow)
 
 
+def test_a_built_workflow_takes_values_by_name() -> None:
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(ms.step(abs, name="load", duration=1.0), workflow.parameter("x")))
+    with ms.SequentialExecutionEngine() as engine:
+        assert engine.plan(workflow, x=1).rewriting.n_nodes == 1
+        with pytest.raises(ms.ConfigurationError, match="by the names"):
+            engine.plan(workflow, 1)  # type: ignore[call-overload]
+    assert ms.WorkflowOptimizer().optimize(workflow, x=1).n_nodes == 1
+    with pytest.raises(ms.ConfigurationError, match="by the names"):
+        ms.WorkflowOptimizer().optimize(workflow, 1)
+
+
 def test_durations_come_from_earlier_runs() -> None:
     calls = []
 

@@ -60,6 +60,7 @@ __all__ = [
     "plan_constrained",
     "plan_memory",
     "plan_on_workers",
+    "quantile_durations",
     "simulate_runs",
     "usable_cores",
 ]
@@ -204,6 +205,9 @@ def simulate_runs(
     n_samples: int,
     seed: int,
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]: ...
+def quantile_durations(
+    deviates: list[float], quantiles_ns: NDArray[np.uint64], deviate: float
+) -> NDArray[np.uint64]: ...
 def plan_on_workers(
     graph: Graph,
     durations_ns: NDArray[np.uint64],

@@ -319,7 +319,7 @@ class SequentialExecutionEngine:
     @overload
     def plan(self, workflow: WorkflowFunction[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> WorkflowPlan: ...
     @overload
-    def plan(self, workflow: Workflow, /) -> WorkflowPlan: ...
+    def plan(self, workflow: Workflow, /, **kwargs: object) -> WorkflowPlan: ...
     def plan(self, workflow: Any, /, *args: object, **kwargs: object) -> WorkflowPlan:
         """Tell what a run would do: which calls are made, in which order, and how long that is expected to take.
 
@@ -328,7 +328,7 @@ class SequentialExecutionEngine:
         workflow
             Traced, whose body is called with the arguments, or built.
         *args, **kwargs
-            Arguments of a traced workflow.
+            Arguments of a traced workflow; a built one takes values of its parameters by name.
 
         Returns
         -------
@@ -340,7 +340,7 @@ class SequentialExecutionEngine:
         UnsatisfiableError
             A step needs more of a resource than the engine has.
         ConfigurationError
-            ``workflow`` is something else.
+            ``workflow`` is something else, or a built one and given arguments by position.
 
         Examples
         --------

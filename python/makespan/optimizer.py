@@ -219,7 +219,7 @@ class WorkflowOptimizer:
         workflow
             Traced, whose body is called with the arguments, or built.
         *args, **kwargs
-            Arguments of a traced workflow; a built one takes none here.
+            Arguments of a traced workflow; a built one takes values of its parameters by name.
 
         Returns
         -------
@@ -229,7 +229,7 @@ class WorkflowOptimizer:
         Raises
         ------
         ConfigurationError
-            ``workflow`` is something else.
+            ``workflow`` is something else, or a built one and given arguments by position.
 
         Examples
         --------
@@ -252,6 +252,8 @@ def described(workflow: object, args: tuple[object, ...], kwargs: dict[str, obje
     if isinstance(workflow, WorkflowFunction):
         return workflow._traced(args, kwargs)
     if isinstance(workflow, Workflow):
+        if args:
+            raise ConfigurationError("args", args, "values by the names of the parameters of a built workflow")
         return workflow._finished(kwargs)
     raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
 

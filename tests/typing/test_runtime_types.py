@@ -277,6 +277,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "simulate_runs": lambda: _core.simulate_runs(
         CHAIN[0], *CHAIN[3:], np.ones(CHAIN[1].size, np.uint64), [0.0], CHAIN[2].reshape(-1, 1), 2, 0
     ),
+    "quantile_durations": lambda: _core.quantile_durations([0.0], CHAIN[2].reshape(-1, 1), 1.0),
     "first_violation": lambda: _core.first_violation(*CHAIN),
     "plan": lambda: _core.plan(
         GRAPH, np.ones(3, np.uint64), np.ones((3, 1), np.int64), np.ones(1, np.int64), None, 10, 0, 1

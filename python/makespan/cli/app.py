@@ -186,7 +186,8 @@ def explain_it(
 @app.command(help=planning.HELP, epilog=codes.HELP_PLAN)
 def plan(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="PSPLIB (.sm), Patterson (.rcp), or WfFormat of WfCommons (.json).")
+        Path,
+        typer.Argument(metavar="FILE", help="PSPLIB (.sm, .mm), Patterson (.rcp), or WfFormat of WfCommons (.json)."),
     ],
     cores: Annotated[
         int | None,

@@ -9,6 +9,7 @@ import numpy as np
 
 from makespan.exceptions import ValidationError
 from makespan.planning.optimizer import ExecutionOptimizer
+from makespan.planning.terms import are_steps
 from makespan.scheduling.graph import DependencyGraph
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def analyze(
     >>> ms.analyze(ms.DependencyGraph.from_edges(2, [0], [1]), [1.0, 2.0])
     <Analysis 2 nodes, makespan 3 s, critical path 3 s, 1 part>
     """
-    if isinstance(capacities, tuple) and np.ndim(capacities[1:2]) == 3:
+    if are_steps(capacities):
         raise ValidationError("capacities", "steps", "amounts that are the same at all times")
     optimizer = ExecutionOptimizer(max_schedules=max_schedules, seed=seed)
     plan = optimizer.plan(graph, durations, demands, capacities)

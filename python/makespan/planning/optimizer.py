@@ -163,7 +163,6 @@ class ExecutionOptimizer:
             graph=graph,
             durations=(finish_ns - start_ns) / 1e9,
             options=self.options,
-            objective=self.options.objective,
             objective_value=value / scale,
             modes=modes,
             capacity_steps=None if step_ns is None else (step_ns / 1e9, supply),

@@ -59,14 +59,13 @@ class Plan:
     is_truncated
         Whether the time limit or Ctrl-C ended the search; only then does a repetition possibly give another plan.
     demands, capacities
-        int64, shapes ``(n_nodes, n_resources)`` and ``(n_resources,)``: what each node needs in its mode, and how
-        much there is at most.
+        int64, shapes ``(n_nodes, n_resources)`` and ``(n_resources,)``: needs in each node's mode, the most there is.
     graph, durations
         What was planned: the dependencies, and float64 seconds, shape ``(n_nodes,)``, in the mode of each node.
-    objective, objective_value
-        What was made small, and how small it is: seconds, times weights where it is a weighted sum.
+    objective_value
+        How small the objective is: seconds, times weights where it is a weighted sum.
     options
-        What was asked for besides.
+        What was asked for besides, and which objective was made small.
     modes
         int64, shape ``(n_nodes,)``: in which of its modes each node runs; None where the options name none.
     capacity_steps
@@ -93,11 +92,15 @@ class Plan:
     capacities: NDArray[np.int64]
     graph: DependencyGraph
     durations: NDArray[np.float64]
-    objective: Objective
     objective_value: float
     options: PlanOptions
     modes: NDArray[np.int64] | None = None
     capacity_steps: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """What was made small, as the options say."""
+        return self.options.objective
 
     @property
     def gap(self) -> float:

@@ -123,7 +123,6 @@ def updated(plan: Plan, progress: Progress, limits: dict[str, Any]) -> Plan:
         graph=plan.graph,
         durations=finish - start,
         options=plan.options,
-        objective=plan.objective,
         objective_value=value,
         modes=None if plan.modes is None else modes,
         capacity_steps=plan.capacity_steps,

@@ -83,7 +83,6 @@ def fields_of(text: str) -> dict[str, Any]:
     fields["demands"] = _numbers(stored, "demands", np.int64, (n_nodes, fields["capacities"].size))
     fields["graph"] = _graph(stored, n_nodes)
     fields["options"] = _options(stored, n_nodes, fields["capacities"].size)
-    fields["objective"] = fields["options"].objective
     fields["modes"] = None if stored.get("modes") is None else _numbers(stored, "modes", np.int64, (n_nodes,))
     fields["capacity_steps"] = _steps(stored, fields["capacities"].size)
     return fields

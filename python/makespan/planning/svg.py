@@ -98,7 +98,16 @@ def _class(kind: int) -> str:
 
 
 def _heading(plan: Plan, chain: CriticalChain, n_lanes: int) -> Iterator[str]:
-    proof = "proven shortest" if plan.is_optimal else f"at most {plan.gap:.1%} above the shortest possible"
+    is_makespan = plan.objective == "makespan"
+    least = "shortest" if is_makespan else "smallest"
+    if plan.is_optimal:
+        proof = f"proven {least}"
+    elif math.isfinite(plan.gap):
+        proof = f"at most {plan.gap:.1%} above the {least} possible"
+    else:
+        proof = f"no more than {plan.objective_value - plan.lower_bound:g} above the {least} possible"
+    if not is_makespan:
+        proof = f"{plan.objective.replace('_', ' ')} {plan.objective_value:g}, {proof}"
     facts = f"{plan.start.size:,} nodes, up to {n_lanes:,} at once, {proof}; found by {plan.method.replace('_', ' ')}"
     yield f'<text class="title" x="{LEFT}" y="32">Makespan {plan.makespan:g} s</text>'
     yield f'<text class="muted" x="{LEFT}" y="52">{html.escape(facts)}</text>'
@@ -205,7 +214,9 @@ def _usages(plan: Plan, resources: Sequence[str], top: float) -> Iterator[str]:
         levels = [(cell, y + USAGE_HEIGHT * (1 - share)) for cell, share in zip(begins, shares[begins], strict=True)]
         moves = "".join(f"H{LEFT + cell}V{level:.2f}" for cell, level in levels)
         floor = y + USAGE_HEIGHT
-        title = f"{name}: {plan.utilization(idx):.1%} of {int(plan.capacities[idx])} in use on average"
+        # The height stands for the most there is at any time; the average is of what there is at each.
+        capacity = f"of {'up to ' if plan.capacity_steps else ''}{int(plan.capacities[idx])}"
+        title = f"{name}: {plan.utilization(idx):.1%} {capacity} in use on average"
         yield f'<rect class="track" x="{LEFT}" y="{y:.2f}" width="{n_cells}" height="{USAGE_HEIGHT}"/>'
         yield (
             f'<path class="c{idx}" fill-opacity=".75" d="M{LEFT} {floor:.2f}{moves}H{WIDTH - RIGHT}V{floor:.2f}Z">'
@@ -214,7 +225,6 @@ def _usages(plan: Plan, resources: Sequence[str], top: float) -> Iterator[str]:
         shown = name if len(name) <= 13 else f"{name[:12]}…"
         middle = y + USAGE_HEIGHT / 2
         yield f'<text class="end" x="{LEFT - 8}" y="{middle:.2f}">{_clean(shown)}</text>'
-        capacity = f"of {int(plan.capacities[idx])}"
         yield f'<text class="muted end" x="{LEFT - 8}" y="{middle + 15:.2f}">{capacity}</text>'
         yield f'<text class="muted" x="{WIDTH - RIGHT + 6}" y="{middle + 4:.2f}">{plan.utilization(idx):.0%}</text>'
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from makespan.planning.options import PlanOptions
 
-__all__ = ["Terms", "supply_of", "terms_of"]
+__all__ = ["Terms", "are_steps", "supply_of", "terms_of"]
 
 NEVER_NS = 2**64 - 1
 """Stands for no deadline, no due date, no fixed start."""
@@ -53,7 +53,7 @@ def supply_of(
     """Return the times of steps, None for constant capacities, and a row of amounts per step."""
     if capacities is None:
         return None, np.zeros((1, 0), np.int64)
-    if isinstance(capacities, tuple) and len(capacities) == 2 and np.ndim(capacities[1]) == 2:
+    if are_steps(capacities):
         times = times_ns_of(vector(capacities[0], "capacities[0]", np.float64), "capacities[0]")
         amounts = array_of(capacities[1], "capacities[1]")
         if amounts.shape[0] != times.size or times.size == 0:
@@ -63,7 +63,7 @@ def supply_of(
     return None, vector(cast("ArrayLike", capacities), "capacities", np.int64).reshape(1, -1)
 
 
-def _are_steps(capacities: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:
+def are_steps(capacities: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:
     """Tell times with rows of amounts from a tuple of two constant capacities."""
     return isinstance(capacities, tuple) and len(capacities) == 2 and np.ndim(capacities[1]) == 2
 

@@ -140,15 +140,7 @@ class DurationQuantiles:
         if level in self.levels or len(self.levels) == 1:
             column = self.levels.index(level) if level in self.levels else 0
             return self.durations[:, column].copy()
-        deviates = np.array(_deviates(self.levels))
-        deviate = NormalDist().inv_cdf(level)
-        piece = int(np.clip(np.searchsorted(deviates, deviate) - 1, 0, deviates.size - 2))
-        share = (deviate - deviates[piece]) / (deviates[piece + 1] - deviates[piece])
-        logarithms = np.log(np.maximum(self.durations, 1e-9))
-        seconds: NDArray[np.float64] = np.exp(
-            logarithms[:, piece] + share * (logarithms[:, piece + 1] - logarithms[:, piece])
-        )
-        return seconds
+        return _core.quantile_durations(_deviates(self.levels), self._ns, *_deviates([level])) / 1e9
 
     def __repr__(self) -> str:
         return f"<DurationQuantiles of {self.n_nodes} nodes at {', '.join(f'{level:g}' for level in self.levels)}>"

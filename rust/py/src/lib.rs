@@ -90,7 +90,7 @@ mod _core {
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
     #[pymodule_export]
-    use crate::plan::{critical_chain, first_violation, plan, simulate_runs};
+    use crate::plan::{critical_chain, first_violation, plan, quantile_durations, simulate_runs};
     #[pymodule_export]
     use crate::plan_constrained::plan_constrained;
     #[pymodule_export]

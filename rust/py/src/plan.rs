@@ -1,7 +1,5 @@
 //! Plans over arrays: `makespan._core.plan`.
 
-use std::time::Duration;
-
 use makespan_core::plan::{
     DurationQuantiles, PlanError, Planned, Problem, Violation, critical_chain as core_critical_chain,
     default_schedules, plan as core_plan, simulate_runs as core_simulate_runs,
@@ -45,14 +43,8 @@ pub(crate) fn plan<'py>(
     let durations_ns = copied(&durations_ns);
     let demands = demands.as_array().iter().copied().collect();
     let capacities = copied(&capacities);
-    let time_limit = time_limit_ns.map(Duration::from_nanos);
-    // A limit of time alone is one; the default is for who says nothing.
-    let n_schedules_max = match (max_schedules, time_limit_ns) {
-        (Some(n), _) => n,
-        (None, Some(_)) => u64::MAX,
-        (None, None) => default_schedules(graph.n_nodes()),
-    };
-    let limits = Limits { begun, time_limit, n_schedules_max, seed, n_threads: workers };
+    let n_by_default = default_schedules(graph.n_nodes());
+    let limits = Limits::new(begun, time_limit_ns, max_schedules, n_by_default, seed, workers);
     let planned = detached(py, || -> Result<Planned, PlanError> {
         let problem = Problem::new(graph, durations_ns, demands, capacities)?;
         best_of(&limits, |seed, n_schedules_max, keep_going| {
@@ -124,6 +116,19 @@ pub(crate) fn simulate_runs<'py>(
     })?;
     signals.end()?;
     Ok((runs.makespans_ns.into_pyarray(py), runs.n_critical.into_pyarray(py)))
+}
+
+/// Return how long each node takes at a standard normal deviate, in nanoseconds.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
+pub(crate) fn quantile_durations<'py>(
+    py: Python<'py>,
+    deviates: Vec<f64>,
+    quantiles_ns: PyReadonlyArray2<'_, u64>,
+    deviate: f64,
+) -> Bound<'py, PyArray1<u64>> {
+    let quantiles_ns: Vec<u64> = quantiles_ns.as_array().iter().copied().collect();
+    detached(py, || DurationQuantiles::new(deviates, &quantiles_ns).durations_ns(deviate)).into_pyarray(py)
 }
 
 /// Return what is wrong with a schedule first: ("precedence", before, after), ("capacity", resource, nanoseconds), or None.

@@ -1,7 +1,5 @@
 //! Plans under terms over arrays: `makespan._core.plan_constrained`.
 
-use std::time::Duration;
-
 use makespan_core::plan::constrained::{
     Constrained, Hint, Modes, Objective, Supply, Terms, plan_constrained as core_plan,
 };
@@ -62,13 +60,8 @@ pub(crate) fn plan_constrained<'py>(
 ) -> BindResult<PyConstrainedPlan<'py>> {
     let begun = clock().raw();
     let graph = graph.shared();
-    let time_limit = time_limit_ns.map(Duration::from_nanos);
-    let n_schedules_max = match (max_schedules, time_limit) {
-        (Some(n), _) => n,
-        (None, Some(_)) => u64::MAX,
-        (None, None) => default_schedules(graph.n_nodes()),
-    };
-    let limits = Limits { begun, time_limit, n_schedules_max, seed, n_threads: workers };
+    let n_by_default = default_schedules(graph.n_nodes());
+    let limits = Limits::new(begun, time_limit_ns, max_schedules, n_by_default, seed, workers);
     let objective = Objective::ALL.into_iter().find(|objective| objective.as_str() == terms.objective);
     let Some(objective) = objective else {
         return Err(BindError::Argument {

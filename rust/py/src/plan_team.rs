@@ -14,14 +14,32 @@ use crate::signals::{self, SignalWatch};
 /// How long is planned, and by how many threads.
 pub(crate) struct Limits {
     /// A reading of the clock.
-    pub(crate) begun: u64,
-    pub(crate) time_limit: Option<Duration>,
-    pub(crate) n_schedules_max: u64,
-    pub(crate) seed: u64,
-    pub(crate) n_threads: usize,
+    begun: u64,
+    time_limit: Option<Duration>,
+    n_schedules_max: u64,
+    seed: u64,
+    n_threads: usize,
 }
 
 impl Limits {
+    /// Takes what is asked for; without any limit so many schedules as `n_by_default`.
+    pub(crate) fn new(
+        begun: u64,
+        time_limit_ns: Option<u64>,
+        max_schedules: Option<u64>,
+        n_by_default: u64,
+        seed: u64,
+        n_threads: usize,
+    ) -> Self {
+        // A limit of time alone is one; the default is for who says nothing.
+        let n_schedules_max = match (max_schedules, time_limit_ns) {
+            (Some(n), _) => n,
+            (None, Some(_)) => u64::MAX,
+            (None, None) => n_by_default,
+        };
+        Self { begun, time_limit: time_limit_ns.map(Duration::from_nanos), n_schedules_max, seed, n_threads }
+    }
+
     fn is_over(&self, now: u64) -> bool {
         self.time_limit.is_some_and(|limit| clock().delta(self.begun, now) >= limit)
     }

@@ -1,7 +1,5 @@
 //! Plans on workers over arrays: `makespan._core.plan_on_workers`.
 
-use std::time::Duration;
-
 use makespan_core::plan::{
     PlanError, WorkerDurations, WorkerPlanned, WorkerProblem, default_worker_schedules,
     plan_on_workers as core_plan,
@@ -53,14 +51,8 @@ pub(crate) fn plan_on_workers<'py>(
         None => WorkerDurations::Table { durations_ns, n_workers: n_columns },
     };
     let (cores, demands, transfers_ns) = (copied(&cores), copied(&demands), copied(&transfers_ns));
-    // A limit of time alone is one; the default is for who says nothing.
-    let n_schedules_max = match (max_schedules, time_limit_ns) {
-        (Some(n), _) => n,
-        (None, Some(_)) => u64::MAX,
-        (None, None) => default_worker_schedules(graph.n_nodes(), cores.len()),
-    };
-    let time_limit = time_limit_ns.map(Duration::from_nanos);
-    let limits = Limits { begun, time_limit, n_schedules_max, seed, n_threads: 1 };
+    let n_by_default = default_worker_schedules(graph.n_nodes(), cores.len());
+    let limits = Limits::new(begun, time_limit_ns, max_schedules, n_by_default, seed, 1);
     let (planned, finishes_ns) = detached(py, || {
         let problem = WorkerProblem::new(graph, durations, cores, demands, transfers_ns)?;
         let planned = best_of(&limits, |seed, n_schedules_max, keep_going| {

@@ -57,6 +57,12 @@ impl DurationQuantiles {
         let logarithm = row[piece] + slope * (deviate - self.deviates[piece]);
         logarithm.exp().round().min(TOTAL_NS_MAX as f64) as u64
     }
+
+    /// How long each node takes at a standard normal deviate, in nanoseconds.
+    #[must_use]
+    pub fn durations_ns(&self, deviate: f64) -> Vec<u64> {
+        (0..self.n_nodes()).map(|node| self.duration_ns(node, deviate)).collect()
+    }
 }
 
 /// What simulated runs found.
@@ -150,6 +156,7 @@ mod tests {
         // Doubles with every deviation, beyond both ends as well.
         assert_eq!([of(0, -2.0), of(0, 1.0), of(0, 3.0)], [50, 400, 1_600]);
         assert_eq!([of(1, -1.0), of(1, 1.0), of(1, 5.0)], [1, 5, 5]);
+        assert_eq!(quantiles.durations_ns(1.0), [400, 5]);
         assert_eq!(DurationQuantiles::new(vec![0.3], &[7]).duration_ns(0, -4.0), 7);
     }
 
