@@ -81,7 +81,10 @@ def test_steps_that_hold_the_interpreter_end_up_on_one_thread() -> None:
 
 
 def test_steps_that_wait_are_shared_for_good() -> None:
-    pause = ms.step(lambda at: time.sleep(0.02) or threading.get_ident(), name="pause")
+    @ms.step
+    def pause(at: int) -> int:
+        time.sleep(0.02 + 0.001 * at)
+        return threading.get_ident()
 
     @ms.workflow
     def body() -> list[int]:
