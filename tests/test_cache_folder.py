@@ -105,6 +105,8 @@ def test_only_the_owner_can_read(tmp_path: pathlib.Path) -> None:
     (file,) = files(tmp_path / "new")
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+    assert list((tmp_path / "new" / "locks").iterdir()) == []
 
 
 def test_what_is_no_plain_data_is_stored_only_by_pickle(tmp_path: pathlib.Path) -> None:

@@ -54,7 +54,7 @@ def test_n_workers_carry_n_blocking_steps(n: int, duration: float | None) -> Non
 
     for _ in range(5):
         # A new engine each time: once it is known that the steps are short, nobody is woken for them.
-        with ms.SequentialExecutionEngine(workers=n) as engine:
+        with ms.SequentialExecutionEngine("optimized", workers=n) as engine:
             run = runs_in_time(engine.prepare(body).run)
         assert sorted(run.value) == list(range(n))
         assert len(set(run.nodes.worker.tolist())) == n
@@ -73,7 +73,7 @@ def test_blocking_steps_anywhere_in_a_long_chain(n: int, place: str) -> None:
             value = [meet(value) for _ in range(n)] if step == at else tiny(value)
         return value
 
-    with ms.SequentialExecutionEngine(workers=n) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=n) as engine:
         runs_in_time(lambda: engine.run(body))
 
 
@@ -91,7 +91,7 @@ def test_blocking_steps_beside_a_long_chain() -> None:
                 waiting.append(meet())
         return [value, waiting]
 
-    with ms.SequentialExecutionEngine(workers=3) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
         runs_in_time(lambda: engine.run(body))
 
 
@@ -110,7 +110,7 @@ def test_a_step_may_wait_for_what_a_later_one_gives() -> None:
     give = ms.step(lambda _: (given.set(), 0)[1], name="give")  # type: ignore[func-returns-value]
     for _ in range(5):
         given.clear()
-        with ms.SequentialExecutionEngine(workers=2) as engine:
+        with ms.SequentialExecutionEngine("optimized", workers=2) as engine:
             assert runs_in_time(functools.partial(engine.run, body)).value == (True, 0)
 
 
@@ -124,7 +124,7 @@ def test_layers_of_blocking_steps() -> None:
             layer = [meet(layer[at], layer[at - 1]) for at in range(4)]
         return layer
 
-    with ms.SequentialExecutionEngine(workers=4) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=4) as engine:
         runs_in_time(lambda: engine.run(body))
 
 
@@ -135,7 +135,7 @@ def test_more_steps_than_workers_meet_in_turn() -> None:
     def body() -> list[int]:
         return [meet() for _ in range(30)]
 
-    with ms.SequentialExecutionEngine(workers=3) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
         assert sorted(runs_in_time(lambda: engine.run(body)).value) == sorted(list(range(3)) * 10)
 
 
@@ -147,7 +147,7 @@ def test_runs_of_two_threads_share_the_helpers() -> None:
     def body() -> list[int]:
         return [meet(), meet()]
 
-    with ms.SequentialExecutionEngine(workers=3) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
         others: list[Any] = []
         thread = threading.Thread(target=lambda: others.append(engine.run(body)), daemon=True)
         thread.start()
@@ -163,7 +163,7 @@ def test_a_step_that_runs_a_workflow_is_helped() -> None:
     def inner() -> list[int]:
         return [meet(), meet()]
 
-    with ms.SequentialExecutionEngine(workers=2) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=2) as engine:
         outer = ms.Workflow("outer")
         outer.output(outer.add(ms.step(lambda: engine.run(inner).value, name="run inside")))
         assert sorted(runs_in_time(lambda: engine.run(outer)).value) == [0, 1]
@@ -195,7 +195,7 @@ def test_shared_runs_of_tiny_steps_lose_and_repeat_nothing() -> None:
         for at in range(n):
             results.append(step(at, *results[at // 2 : at // 2 + 2]))
 
-    with ms.SequentialExecutionEngine(workers=8) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=8) as engine:
         for _ in range(30):
             counted.clear()
             run = engine.run(body, 200)
@@ -246,7 +246,7 @@ def test_engine_may_be_closed_while_others_run_on_it() -> None:
         return [hold(), tiny()]
 
     hold = ms.step(lambda: (inside.set(), release.wait(TIMEOUT_S))[1], name="hold")  # type: ignore[func-returns-value]
-    engine = ms.SequentialExecutionEngine(workers=2)
+    engine = ms.SequentialExecutionEngine("optimized", workers=2)
     running = threading.Thread(target=lambda: values.append(engine.run(body).value), daemon=True)
     running.start()
     assert inside.wait(TIMEOUT_S)

@@ -161,7 +161,7 @@ def test_readers_may_run_at_the_same_time() -> None:
     def body() -> list[bool]:
         return [read() for _ in range(4)]
 
-    with ms.SequentialExecutionEngine(workers=4) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=4) as engine:
         assert engine.run(body).value == [True] * 4
 
 
@@ -178,7 +178,7 @@ def test_effects_do_not_cross_workflows() -> None:
     def second() -> None:
         release.set()
 
-    with ms.SequentialExecutionEngine(workers=2) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=2) as engine:
         values: list[Any] = []
         wait, go = ms.Workflow("wait"), ms.Workflow("go")
         wait.add(first)

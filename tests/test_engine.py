@@ -97,7 +97,7 @@ def test_installed_packages_offer_strategies(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("workers", [0, -1, 1025, 1.5, "4", True, 10**30])
 def test_numbers_of_workers_that_cannot_be_are_refused(workers: Any) -> None:
     with pytest.raises(ms.ConfigurationError) as caught:
-        ms.SequentialExecutionEngine(workers=workers)
+        ms.SequentialExecutionEngine("optimized", workers=workers)
     assert caught.value.key == "workers"
 
 
@@ -127,7 +127,7 @@ def test_no_more_than_the_workers_run_at_once() -> None:
         for _ in range(40):
             count()
 
-    with ms.SequentialExecutionEngine(workers=3) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
         engine.run(body)
         assert most == 3
         most = 0
@@ -149,11 +149,11 @@ def test_running_what_is_no_workflow_is_refused(what: Any) -> None:
 
 
 def test_closed_engine_runs_nothing_more() -> None:
-    engine = ms.SequentialExecutionEngine(workers=2)
+    engine = ms.SequentialExecutionEngine("optimized", workers=2)
     prepared = engine.prepare(squares, n=3)
     with engine:
         assert prepared.run().value == [0, 1, 4]
-    assert repr(engine) == "<engine auto, 2 workers, closed>"
+    assert repr(engine) == "<engine optimized, 2 workers, closed>"
     for run in (lambda: engine.run(squares, 1), lambda: engine.prepare(squares, n=1), prepared.run):
         with pytest.raises(ms.ExecutionException, match="closed"):
             run()
@@ -162,7 +162,7 @@ def test_closed_engine_runs_nothing_more() -> None:
 
 def test_closing_ends_the_threads() -> None:
     before = set(threading.enumerate())
-    with ms.SequentialExecutionEngine(workers=4) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=4) as engine:
         barrier = threading.Barrier(4, timeout=60)
         wf = ms.Workflow("all")
         for _ in range(4):
@@ -187,7 +187,7 @@ def test_engine_may_be_closed_by_its_own_steps(n_closing: int) -> None:
 
     wf = ms.Workflow("closing")
     wf.output([wf.add(close, at) for at in range(4)])
-    engine = ms.SequentialExecutionEngine(workers=4)
+    engine = ms.SequentialExecutionEngine("optimized", workers=4)
     values: list[Any] = []
     thread = threading.Thread(target=lambda: values.append(engine.run(wf).value), daemon=True)
     thread.start()
@@ -197,7 +197,7 @@ def test_engine_may_be_closed_by_its_own_steps(n_closing: int) -> None:
 
 def test_threads_are_started_only_when_there_is_something_to_share() -> None:
     before = threading.active_count()
-    with ms.SequentialExecutionEngine(workers=64) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=64) as engine:
         assert threading.active_count() == before
         engine.run(squares, 1)
         assert threading.active_count() == before
@@ -255,7 +255,7 @@ def test_arun_lets_the_loop_go_on() -> None:
 
 def test_many_aruns_at_a_time() -> None:
     async def main() -> list[Any]:
-        with ms.SequentialExecutionEngine(workers=3) as engine:
+        with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
             runs = await asyncio.gather(*(engine.arun(squares, n) for n in range(20)))
         return [run.value for run in runs]
 
@@ -338,7 +338,7 @@ def meeting(n: int) -> ms.Workflow:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_engine_works_in_a_forked_child_and_in_the_parent() -> None:
-    with ms.SequentialExecutionEngine(workers=3) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
         assert sorted(engine.run(meeting(3)).value) == [0, 1, 2]
         prepared = engine.prepare(meeting(3))
         assert sorted(prepared.run().value) == [0, 1, 2]
@@ -350,7 +350,7 @@ def test_engine_works_in_a_forked_child_and_in_the_parent() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_what_was_prepared_in_the_parent_runs_in_a_forked_child() -> None:
-    with ms.SequentialExecutionEngine(workers=3) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=3) as engine:
         prepared = engine.prepare(meeting(3))
         assert sorted(prepared.run().value) == [0, 1, 2]
         assert in_child(lambda: sorted(prepared.run().value) == [0, 1, 2])
@@ -359,7 +359,7 @@ def test_what_was_prepared_in_the_parent_runs_in_a_forked_child() -> None:
 def test_process_ends_although_an_engine_was_never_closed() -> None:
     code = (
         "import makespan as ms, threading, time\n"
-        "e = ms.SequentialExecutionEngine(workers=4); b = threading.Barrier(4)\n"
+        "e = ms.SequentialExecutionEngine('optimized', workers=4); b = threading.Barrier(4)\n"
         "wf = ms.Workflow('w'); [wf.add(ms.step(b.wait)) for _ in range(4)]; e.run(wf)\n"
         "print('ran', flush=True)\n"
     )
@@ -370,7 +370,7 @@ def test_process_ends_although_an_engine_was_never_closed() -> None:
 def test_process_ends_although_a_helper_is_inside_a_step() -> None:
     code = (
         "import makespan as ms, threading, time\n"
-        "e = ms.SequentialExecutionEngine(workers=2); inside = threading.Event()\n"
+        "e = ms.SequentialExecutionEngine('optimized', workers=2); inside = threading.Event()\n"
         "def long():\n"
         "    if threading.current_thread() is not threading.main_thread():\n"
         "        inside.set(); time.sleep(1000)\n"
@@ -394,7 +394,7 @@ builtins.last = Last()
 
 def test_helper_that_comes_back_while_the_interpreter_ends_does_no_harm() -> None:
     code = """
-engine, inside = ms.SequentialExecutionEngine(workers=2), threading.Event()
+engine, inside = ms.SequentialExecutionEngine("optimized", workers=2), threading.Event()
 def step():
     if threading.current_thread() is not threading.main_thread():
         inside.set(); time.sleep(0.2); return

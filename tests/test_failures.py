@@ -230,7 +230,7 @@ def test_several_failures_at_a_time_stand_in_program_order() -> None:
     def body() -> Any:
         return [fail_in_turn(at) for at in range(4)]
 
-    with ms.SequentialExecutionEngine(workers=4) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=4) as engine:
         error = failure_of(engine, body)
     assert [failure.index for failure in error.failures] == [0, 1, 2, 3]
     assert [str(failure.__cause__) for failure in error.failures] == [f"trouble at {at}" for at in range(4)]
@@ -383,7 +383,7 @@ def test_failure_in_a_helper_thread_reaches_the_caller(kind: type[BaseException]
     def body() -> Any:
         return [meet(), meet()]
 
-    with ms.SequentialExecutionEngine(workers=2) as engine:
+    with ms.SequentialExecutionEngine("optimized", workers=2) as engine:
         expected: type[BaseException] = ms.RunFailedError if kind is TroubleError else kind
         with pytest.raises(expected) as caught:
             engine.run(body)

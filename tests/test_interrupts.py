@@ -92,7 +92,7 @@ LATENCY_S_MAX = 5.0
 def test_interrupt_while_helpers_are_inside_steps(start: Callable[[str], Script]) -> None:
     script = start(
         """
-        engine = ms.SequentialExecutionEngine(workers=3)
+        engine = ms.SequentialExecutionEngine("optimized", workers=3)
         inside = threading.Barrier(3)
 
         @ms.step
@@ -158,7 +158,7 @@ def test_interrupt_ends_a_process_whose_helper_never_returns(start: Callable[[st
         def body():
             return [hold(0), hold(1)]
 
-        ms.SequentialExecutionEngine(workers=2).run(body)
+        ms.SequentialExecutionEngine("optimized", workers=2).run(body)
         """,
     )
     script.expect("ready")
@@ -355,7 +355,7 @@ def test_handled_signal_does_not_disturb_a_run(start: Callable[[str], Script]) -
         def body():
             return [hold(), hold()]
 
-        say("value", ms.SequentialExecutionEngine(workers=2).run(body).value)
+        say("value", ms.SequentialExecutionEngine("optimized", workers=2).run(body).value)
         say("seen", len(seen))
         """,
     )
@@ -369,7 +369,7 @@ def test_handled_signal_does_not_disturb_a_run(start: Callable[[str], Script]) -
 def test_second_interrupt_finds_nothing_left_to_do(start: Callable[[str], Script]) -> None:
     script = start(
         """
-        engine = ms.SequentialExecutionEngine(workers=2)
+        engine = ms.SequentialExecutionEngine("optimized", workers=2)
         inside = threading.Barrier(2)
 
         @ms.step

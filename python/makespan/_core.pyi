@@ -402,6 +402,8 @@ class Prepared:
         passes: Sequence[str],
         plans: bool,
         batching: Batching | None,
+        predictor: Predictor,
+        is_pinned: bool,
         cache: ResultCache | None,
         history: History,
         team: Team,

@@ -328,7 +328,7 @@ class Workflow:
         Examples
         --------
         >>> import makespan as ms
-        >>> ms.Workflow.sequence([abs]).plan()
+        >>> ms.Workflow.sequence([ms.step(abs, name="not run yet")]).plan()
         <plan of sequence: 1 of 1 node runs, durations unknown>
         """
         from makespan.engine import default_engine

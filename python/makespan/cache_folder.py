@@ -29,6 +29,29 @@ _PLAIN, _PICKLED, _LINK = "plain", "pickled", "link"
 _LOCK_POLL_S = 0.005
 
 
+class CallLock:
+    """The right to make a call, held.
+
+    Parameters
+    ----------
+    lock
+        Acquired.
+    """
+
+    def __init__(self, lock: filelock.BaseFileLock) -> None:
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let other processes go on.
+
+        The file goes first. Who waited for it and who makes a new one may then both hold a lock: each looks for the
+        result before it makes the call.
+        """
+        with contextlib.suppress(OSError):
+            pathlib.Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
+
 class CacheFolder:
     """Files that are written once and then only read, replaced or removed, so that many processes may share them.
 
@@ -65,7 +88,8 @@ class CacheFolder:
             raise ConfigurationError("folder", path, expected) from None
         try:
             self.path = pathlib.Path(path).absolute()
-            (self.path / "locks").mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.path / "locks").mkdir(mode=0o700, exist_ok=True)
         except (OSError, TypeError) as error:
             raise ConfigurationError("folder", path, f"a folder that can be written to ({error})") from None
         self._lock_class = filelock.FileLock
@@ -145,7 +169,7 @@ class CacheFolder:
         """
         self._write(key, plain_bytes((_LINK, False, time.time(), None, "", "", to)))
 
-    def lock(self, key: bytes) -> filelock.BaseFileLock:
+    def lock(self, key: bytes) -> CallLock:
         """Wait for the right to make a call that other processes may be making.
 
         Parameters
@@ -160,7 +184,7 @@ class CacheFolder:
         """
         lock = self._lock_class(self.path / "locks" / key.hex(), thread_local=False)
         lock.acquire(poll_interval=_LOCK_POLL_S)
-        return lock
+        return CallLock(lock)
 
     def forget(self, is_meant: Callable[[CacheEntry], bool]) -> int:
         """Remove files.

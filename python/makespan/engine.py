@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from makespan.cache import ResultCache
+    from makespan.prediction import DurationPredictor
     from makespan.workflow_plan import WorkflowPlan
 
 __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
@@ -118,6 +119,10 @@ class SequentialExecutionEngine:
         Limits of what steps need, by name, beside those of the machine; or a manager, which several engines may share.
     cache
         Where results of steps with ``cache=True`` are kept; None for one in memory, of this engine alone.
+    predictor
+        Learns from runs how long steps take, and tells it where a workflow is new. A pinned one does not learn, and
+        what it says prevails over what was measured and declared: the same plans every time. None for one of this
+        engine alone.
 
     Raises
     ------
@@ -147,6 +152,7 @@ class SequentialExecutionEngine:
         *,
         resources: Mapping[str, float | str] | ResourceManager | None = None,
         cache: ResultCache | None = None,
+        predictor: DurationPredictor | None = None,
     ) -> None:
         if workers is None:
             workers = _core.usable_cores()
@@ -163,6 +169,12 @@ class SequentialExecutionEngine:
         if cache is not None and not isinstance(cache, _core.ResultCache):
             raise ConfigurationError("cache", cache, "a ResultCache")
         self._cache: ResultCache | None = cache
+        if predictor is None:
+            self._predictor, self._is_pinned = _core.Predictor(), False
+        elif isinstance(getattr(predictor, "_native", None), _core.Predictor):
+            self._predictor, self._is_pinned = predictor._native, predictor.is_pinned
+        else:
+            raise ConfigurationError("predictor", predictor, "a DurationPredictor")
         self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
         self._helpers = WorkerThreads("makespan")
         self._is_closed = False
@@ -197,6 +209,13 @@ class SequentialExecutionEngine:
                 if self._cache is None:
                     self._cache = ResultCache()
         return self._cache
+
+    @property
+    def predictor(self) -> DurationPredictor:
+        """What was learned from runs about how long steps take, by the names of steps."""
+        from makespan.prediction import DurationPredictor
+
+        return DurationPredictor._around(self._predictor, is_pinned=self._is_pinned)
 
     @overload
     def run(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...
@@ -358,7 +377,7 @@ class SequentialExecutionEngine:
         program = described(workflow, args, kwargs)
         options = self._options(program, self._history(workflow))
         n_workers = 1 if options.executor == "serial" else self._workers
-        return plan_of_workflow(self._prepared(workflow, program), options.passes, n_workers)
+        return plan_of_workflow(self._prepared(workflow, program), options.passes, n_workers, self._predictor)
 
     def _prepared(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
         if self._is_closed:
@@ -374,6 +393,8 @@ class SequentialExecutionEngine:
             passes=options.passes,
             plans=options.plans,
             batching=options.batching,
+            predictor=self._predictor,
+            is_pinned=self._is_pinned,
             cache=self.cache if program.has_cached_steps else None,
             history=history,
             team=self._helpers.team,

@@ -113,6 +113,8 @@ class Sample:
             passes=["prune"],
             plans=True,
             batching=Batching(),
+            predictor=_core.Predictor(),
+            is_pinned=False,
             cache=None,
             history=_core.History(),
             team=_core.Team(lambda team, n_threads: None),

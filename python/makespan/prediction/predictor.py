@@ -54,6 +54,13 @@ class DurationPredictor:
         self._native = _core.Predictor()
         self._is_pinned = False
 
+    @classmethod
+    def _around(cls, native: _core.Predictor, *, is_pinned: bool) -> Self:
+        """Wrap what an engine learns with."""
+        predictor = cls()
+        predictor._native, predictor._is_pinned = native, is_pinned
+        return predictor
+
     @property
     def is_pinned(self) -> bool:
         """Whether observations are ignored."""

@@ -5,18 +5,23 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use makespan_core::predict::{Book, KindState, Observation, Score, Source, StepState};
+use makespan_core::predict::{Book, KindState, Observation, Score, Source, StepState, UNKNOWN_NS};
+use makespan_core::sched::wake;
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::clock::clock;
+use crate::columns::{Columns, Outcome};
 use crate::detach::detached;
+use crate::layout::Layout;
+use crate::program::Program;
 
 /// A batch of this size is worked on detached, and the lock is left after so many: whoever waits for it holds on to the
 /// interpreter.
 const N_AT_ONCE: usize = 1 << 10;
 
-/// What stands for a prediction where nothing is known.
-const UNKNOWN_NS: u64 = u64::MAX;
+/// So many durations of a step are remembered: more of one run would leave nothing of the one before.
+const N_REMEMBERED: usize = 64;
 
 /// Name, kind, durations, residuals, failures, numbers.
 type PyStepState = (String, Option<String>, Vec<f64>, Vec<f64>, Vec<u64>, Vec<f64>);
@@ -40,6 +45,61 @@ impl PyPredictor {
     fn book(&self) -> MutexGuard<'_, Book> {
         // What a panic left halfway is numbers about the past: no reason to refuse the future.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PyPredictor {
+    /// Learns from a run: of the nodes that lasted, at most as many of each step as are remembered.
+    pub(crate) fn learn(&self, layout: &Layout, columns: &Columns) {
+        let names = &layout.program.names;
+        let elapsed_ns = clock().delta_as_nanos(columns.started, columns.ended).max(1);
+        let work_ns = clock().delta_as_nanos(0, columns.work());
+        // On average: which of them ran beside a node is not looked at.
+        let n_concurrent = work_ns.div_ceil(elapsed_ns).clamp(1, u64::from(u32::MAX)) as u32;
+        let mut n_of_step = vec![0; names.n_steps()];
+        let mut book = self.book();
+        columns.each_span(|span| {
+            let duration_ns = clock().delta_as_nanos(span.start, span.finish);
+            let step_idx = layout.step_idx_at(span.position) as usize;
+            let is_failed = match columns.outcome(span.position) {
+                Outcome::Finished => false,
+                Outcome::Failed => true,
+                Outcome::Skipped
+                | Outcome::Cancelled
+                | Outcome::Pruned
+                | Outcome::Merged
+                | Outcome::Cached => return,
+            };
+            if wake::is_lasting(duration_ns) && n_of_step[step_idx] < N_REMEMBERED {
+                n_of_step[step_idx] += 1;
+                let observation =
+                    Observation { duration_ns, size: None, is_failed, n_concurrent, cpu_ns: None };
+                book.observe(names.step(step_idx), None, observation);
+            }
+        });
+    }
+
+    /// Fills in the medians of steps that were observed where nothing else is known; everywhere if they `prevail`.
+    pub(crate) fn fill(&self, program: &Program, expected_ns: &mut [u64], prevail: bool) {
+        let names = &program.names;
+        if !prevail && !expected_ns.contains(&UNKNOWN_NS) {
+            return;
+        }
+        let of_step: Vec<Option<u64>> = {
+            let book = self.book();
+            let median = |step_idx| {
+                let predicted = book.predict(names.step(step_idx), None, None, &[0.5])?;
+                (predicted.source != Source::All).then(|| predicted.quantiles_ns[0])
+            };
+            (0..names.n_steps()).map(median).collect()
+        };
+        for (expected_ns, step_idx) in expected_ns.iter_mut().zip(names.step_of_node()) {
+            if let Some(median_ns) = of_step[*step_idx as usize]
+                && (prevail || *expected_ns == UNKNOWN_NS)
+            {
+                *expected_ns = median_ns;
+            }
+        }
     }
 }
 

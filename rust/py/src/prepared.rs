@@ -28,6 +28,7 @@ use crate::history::{self, History, PyHistory};
 use crate::layout::{Layout, Ordering};
 use crate::needs::Needs;
 use crate::optimized::{Optimized, Switches};
+use crate::predictor::PyPredictor;
 use crate::program::{Program, PyProgram};
 use crate::progress;
 use crate::record::{Origin, PyRecord};
@@ -35,7 +36,7 @@ use crate::recording::{Parameter, ParameterKind};
 use crate::resources::PyResources;
 use crate::result_cache::PyResultCache;
 use crate::run::{Ending, Run, RunParts};
-use crate::solo::{Alone, Pace, SoloEnd, solo};
+use crate::solo::{Alone, SoloEnd, run_in_order};
 use crate::step::PyStep;
 use crate::team::Team;
 use crate::way::{ChosenWay, Helpers};
@@ -70,6 +71,10 @@ pub(crate) struct PyPrepared {
     plans: bool,
     /// None where no calls are put together.
     batching: Option<Batching>,
+    /// What is known of steps beyond the workflow.
+    predictor: Py<PyPredictor>,
+    /// The predictor does not learn, and what it says prevails.
+    is_pinned: bool,
     /// None where no results are taken from one.
     cache: Option<Py<PyResultCache>>,
     /// None where no step is cached; not there before it was looked at.
@@ -107,7 +112,7 @@ impl PyPrepared {
         needs: Option<&Needs>,
     ) -> BindResult<Layout> {
         let mut layout = if self.helpers.may_join() {
-            let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
+            let expected_ns = self.expected_ns(py);
             let ordering = if self.plans { Ordering::Planned(needs) } else { Ordering::Static };
             Layout::shared(py, optimized, &expected_ns, self.n_workers, ordering)?
         } else {
@@ -120,6 +125,13 @@ impl PyPrepared {
             layout.set_cached(|step_idx| steps.is_cached(step_idx));
         }
         Ok(layout)
+    }
+
+    /// By node id, how long it is expected to take.
+    fn expected_ns(&self, py: Python<'_>) -> Vec<u64> {
+        let mut expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
+        self.predictor.get().fill(&self.program, &mut expected_ns, self.is_pinned);
+        expected_ns
     }
 
     /// The cache, and what it takes of the program; none where nothing is cached.
@@ -374,7 +386,7 @@ impl Results {
 impl PyPrepared {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
-    #[pyo3(signature = (*, program, n_workers, helpers, reasons, stops_on_failure, passes, plans, batching, cache, history, team, resources, result_class, to_exception, strategy))]
+    #[pyo3(signature = (*, program, n_workers, helpers, reasons, stops_on_failure, passes, plans, batching, predictor, is_pinned, cache, history, team, resources, result_class, to_exception, strategy))]
     fn new(
         program: &Bound<'_, PyProgram>,
         n_workers: usize,
@@ -384,6 +396,8 @@ impl PyPrepared {
         passes: Switches,
         plans: bool,
         batching: Option<Batching>,
+        predictor: Py<PyPredictor>,
+        is_pinned: bool,
         cache: Option<Py<PyResultCache>>,
         history: &Bound<'_, PyHistory>,
         team: Py<PyTeam>,
@@ -407,6 +421,8 @@ impl PyPrepared {
             passes: passes.passes,
             plans,
             batching,
+            predictor,
+            is_pinned,
             cache: cache.filter(|_| passes.cache),
             cached_steps: OnceLock::new(),
             optimized: OnceLock::new(),
@@ -448,8 +464,12 @@ impl PyPrepared {
         let why = chosen
             .map(|chosen| chosen.observe(py, &this.history, &ending.columns, layout.n_nodes()))
             .transpose()?;
-        if this.helpers.may_join() && history::lock(&this.history).learn(py, &layout, &ending.columns) {
-            this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = true;
+        if history::lock(&this.history).learn(py, &layout, &ending.columns) {
+            // One worker goes by program order, whatever steps take.
+            this.laid.lock().unwrap_or_else(PoisonError::into_inner).is_stale = this.helpers.may_join();
+            if !this.is_pinned {
+                this.predictor.get().learn(&layout, &ending.columns);
+            }
         }
         if ending.failures.is_empty() {
             let (value, kept) = this.harvest(py, &layout, &results)?;
@@ -498,7 +518,7 @@ impl PyPrepared {
     /// whether they are known or taken to be like those; what each occupies, one row after another; how much there is of it; the names of it.
     fn expectations<'py>(&self, py: Python<'py>) -> BindResult<Expectations<'py>> {
         let optimized = self.optimized(py);
-        let expected_ns = history::lock(&self.history).expected_ns(py, &self.program);
+        let expected_ns = self.expected_ns(py);
         let expected_ns = optimized.by_call(&expected_ns);
         let is_known: Vec<bool> = expected_ns.iter().map(|ns| *ns != UNKNOWN_NS).collect();
         let filled_ns = filled_ns(&expected_ns);
@@ -528,49 +548,6 @@ impl PyPrepared {
             visit.call(cache)?;
         }
         visit.call(&self.to_exception)
-    }
-}
-
-/// Goes through the layout on this thread alone, and waits before each node that needs a grant until it has it.
-///
-/// What is waited is no node's time: a new stretch begins after it.
-///
-/// # Safety
-/// As `solo`.
-#[expect(unsafe_code, reason = "runs nodes, see call.rs")]
-unsafe fn run_in_order(
-    py: Python<'_>,
-    layout: &Layout,
-    caller: &mut Caller<'_, '_>,
-    pace: &Alone<'_>,
-    needs: Option<&Needs>,
-    stretches: &mut Vec<Stretch>,
-) -> SoloEnd {
-    loop {
-        let Some(stretch) = stretches.last_mut() else {
-            unreachable!("a run begins with a stretch");
-        };
-        // SAFETY: as the caller vouches.
-        let end = unsafe { solo(py, layout, caller, pace, stretch) };
-        let (SoloEnd::Lasting { position }, Some(needs)) = (&end, needs) else {
-            return end;
-        };
-        let position = *position;
-        let ticket = match needs.acquire(py, layout, position) {
-            Ok(ticket) => ticket,
-            Err(error) => return SoloEnd::Interrupted { position, error },
-        };
-        let started = clock().raw();
-        // SAFETY: as in `solo`: the parents are finished, and this thread alone touches slots.
-        let outcome = unsafe { caller.call(position as usize) };
-        stretches.push(Stretch { first: position, started, finishes: vec![clock().raw()] });
-        needs.release(py, ticket);
-        if let Err(error) = outcome {
-            return SoloEnd::Failed { position, error };
-        }
-        pace.step(position);
-        // SAFETY: the node is finished, and this thread is the soloist.
-        unsafe { caller.release_last_uses(position as usize) };
     }
 }
 

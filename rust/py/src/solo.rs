@@ -13,6 +13,7 @@ use crate::call::Caller;
 use crate::clock::clock;
 use crate::columns::Stretch;
 use crate::layout::Layout;
+use crate::needs::Needs;
 use crate::recording::flag;
 
 /// How long the loop goes on without looking for signals.
@@ -113,4 +114,47 @@ pub(crate) unsafe fn solo(
         }
     }
     SoloEnd::Finished
+}
+
+/// Goes through the layout on this thread alone, and waits before each node that needs a grant until it has it.
+///
+/// What is waited is no node's time: a new stretch begins after it.
+///
+/// # Safety
+/// As `solo`.
+#[expect(unsafe_code, reason = "runs nodes, see call.rs")]
+pub(crate) unsafe fn run_in_order(
+    py: Python<'_>,
+    layout: &Layout,
+    caller: &mut Caller<'_, '_>,
+    pace: &Alone<'_>,
+    needs: Option<&Needs>,
+    stretches: &mut Vec<Stretch>,
+) -> SoloEnd {
+    loop {
+        let Some(stretch) = stretches.last_mut() else {
+            unreachable!("a run begins with a stretch");
+        };
+        // SAFETY: as the caller vouches.
+        let end = unsafe { solo(py, layout, caller, pace, stretch) };
+        let (SoloEnd::Lasting { position }, Some(needs)) = (&end, needs) else {
+            return end;
+        };
+        let position = *position;
+        let ticket = match needs.acquire(py, layout, position) {
+            Ok(ticket) => ticket,
+            Err(error) => return SoloEnd::Interrupted { position, error },
+        };
+        let started = clock().raw();
+        // SAFETY: as in `solo`: the parents are finished, and this thread alone touches slots.
+        let outcome = unsafe { caller.call(position as usize) };
+        stretches.push(Stretch { first: position, started, finishes: vec![clock().raw()] });
+        needs.release(py, ticket);
+        if let Err(error) = outcome {
+            return SoloEnd::Failed { position, error };
+        }
+        pace.step(position);
+        // SAFETY: the node is finished, and this thread is the soloist.
+        unsafe { caller.release_last_uses(position as usize) };
+    }
 }
