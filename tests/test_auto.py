@@ -20,7 +20,7 @@ from makespan.abc import WorkflowFacts
         (WorkflowFacts(n_nodes=9, n_workers=4, is_chain=True, n_pure=2), "smart", "2 are pure"),
         (WorkflowFacts(n_nodes=9, n_workers=1), "optimized", "9 nodes on one worker"),
         (WorkflowFacts(n_nodes=9, n_workers=1, n_batched=3), "batch", "3 have a batch form"),
-        (WorkflowFacts(n_nodes=9, n_workers=2, n_pure=1, n_cached=1), "smart", "1 is pure; 1 is cached"),
+        (WorkflowFacts(n_nodes=9, n_workers=2, n_pure=1, n_cached=1), "smart", "1 is pure; 1 may be cached"),
     ],
 )
 def test_choice_and_its_reason(facts: WorkflowFacts, chosen: str, reason: str) -> None:

@@ -78,7 +78,7 @@ class AutoStrategy:
             f"{n} {is_} {what}"
             for n, is_, what in (
                 (facts.n_pure, "are" if facts.n_pure > 1 else "is", "pure"),
-                (facts.n_cached, "are" if facts.n_cached > 1 else "is", "cached"),
+                (facts.n_cached, "may be", "cached"),
                 (facts.n_batched, "have" if facts.n_batched > 1 else "has", "a batch form"),
             )
             if n
