@@ -30,9 +30,9 @@ def key_of(value: object) -> str:
     Parameters
     ----------
     value
-        Plain data, arrays, frames, dates, numbers, paths (by name), `File` (by content), enums, named tuples and
-        dataclasses, nested in any way. An object of another class has a key if its class has a method
-        ``__makespan_key__()`` that returns a value which stands for it.
+        Plain data, arrays, tables of pandas and polars by their content, dates, numbers, paths (by name), `File` (by
+        content), enums, named tuples and dataclasses, nested in any way. An object of another class has a key if its
+        class has a method ``__makespan_key__()`` that returns a value which stands for it.
 
     Returns
     -------
@@ -248,6 +248,8 @@ def parts(value: Any) -> tuple[str, object] | str:
         return "builtin", f"{value.__self__.__name__}.{value.__qualname__}"
     found = _parts_of_array(value, cls, name)
     if found is None:
+        found = _parts_of_frame(value, cls)
+    if found is None:
         found = _parts_of_instance(value, cls)
     if found is None:
         return f"nothing is known of the type {name}"
@@ -283,6 +285,50 @@ def _parts_of_array(value: Any, cls: type, name: str) -> object:
         if isinstance(value, sys.modules["numpy"].dtype):
             return repr(value)
     return None
+
+
+_PANDAS_SCALARS: dict[str, Callable[[Any], object]] = {
+    "NAType": repr,
+    "NaTType": repr,
+    "Timestamp": lambda value: (value.isoformat(), value.unit, value.fold, str(value.tz)),
+    "Timedelta": lambda value: (value.isoformat(), value.unit),
+    "Interval": lambda value: (value.left, value.right, value.closed),
+}
+
+
+def _parts_of_frame(value: Any, cls: type) -> object:
+    """Return what stands for tables, columns and what is in them, of the libraries that are loaded."""
+    library = cls.__module__.partition(".")[0]
+    loaded = sys.modules.get(library)
+    if library == "polars" and loaded is not None:
+        if cls is loaded.DataFrame:
+            return [(column.name, _polars_column(column)) for column in value]
+        return (value.name, _polars_column(value)) if cls is loaded.Series else None
+    if library != "pandas" or loaded is None:
+        return None
+    if cls is loaded.DataFrame:
+        columns = [_pandas_column(value.iloc[:, at]) for at in range(value.shape[1])]
+        return value.columns, value.index, columns
+    if cls is loaded.Series:
+        return value.name, value.index, _pandas_column(value)
+    if isinstance(value, loaded.Index):
+        return list(value.names), _pandas_column(value)
+    known = _PANDAS_SCALARS.get(cls.__name__)
+    return None if known is None else (known(value),)
+
+
+def _pandas_column(column: Any) -> object:
+    """Return type and content of a column or an index."""
+    dtype = column.dtype
+    content = column.to_numpy() if hasattr(dtype, "char") and dtype.kind != "O" else column.tolist()
+    categories = getattr(dtype, "categories", None)
+    return str(dtype), content, None if categories is None else (categories.tolist(), dtype.ordered)
+
+
+def _polars_column(column: Any) -> object:
+    """Return type and content of a column."""
+    is_plain = column.dtype.is_numeric() and not column.null_count() and not column.dtype.is_decimal()
+    return str(column.dtype), column.to_numpy() if is_plain else column.to_list()
 
 
 def _named(kind: str, cls: type) -> tuple[str, str] | str:
