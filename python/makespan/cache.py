@@ -389,6 +389,7 @@ _IMMUTABLE = (
     *(dt.date, dt.time, dt.timedelta, dt.tzinfo, decimal.Decimal, fractions.Fraction),
     *(pathlib.PurePath, types.FunctionType, types.BuiltinFunctionType, types.ModuleType),
 )
+_STANDARD = frozenset({"builtins", "datetime", "decimal", "fractions", "pathlib", "types", "uuid", "zoneinfo"})
 _UNKNOWN_BYTES = 512
 
 
@@ -408,17 +409,17 @@ def to_keep(value: Any, step: str) -> tuple[Any, bool, int] | None:
         What is kept, whether `handed_out` makes of it what consumers get, and its size in bytes; None where it cannot
         be copied.
     """
-    if isinstance(value, BaseException):
-        # What it refers to of the run that it ended is not kept.
-        kept = _without_traceback(value)
-        return kept, True, _size_bytes(kept)
-    if is_immutable(value):
-        return value, False, _size_bytes(value)
-    if _is_array(value):
-        array = value.copy()
-        array.flags.writeable = False
-        return array, True, int(array.nbytes) + 128
     try:
+        if isinstance(value, BaseException):
+            # What it refers to of the run that it ended is not kept.
+            kept = _without_traceback(value)
+            return kept, True, _size_bytes(kept)
+        if is_immutable(value):
+            return value, False, _size_bytes(value)
+        if _is_array(value):
+            array = value.copy(order="K")
+            array.flags.writeable = False
+            return array, True, int(array.nbytes) + 128
         return copy.deepcopy(value), True, _size_bytes(value)
     except Exception as error:  # noqa: BLE001 (copying runs the code of classes)
         message = f"what {step} returned is not cached: a {type(value).__name__} cannot be copied ({error})"
@@ -451,8 +452,10 @@ def is_immutable(value: Any) -> bool:
     if isinstance(value, tuple | frozenset) and type(value) in (tuple, frozenset):
         return all(is_immutable(member) for member in value)
     if isinstance(value, _IMMUTABLE):
-        # A subclass may have attributes of its own.
-        return not getattr(value, "__dict__", None) or isinstance(value, enum.Enum | type | types.FunctionType)
+        if isinstance(value, enum.Enum | type | types.ModuleType):
+            return True
+        # A subclass may have attributes of its own, and so may a function.
+        return type(value).__module__ in _STANDARD and not getattr(value, "__dict__", None)
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.generic) and value.dtype.kind != "V"
 
@@ -463,8 +466,14 @@ def _is_array(value: Any) -> bool:
 
 
 def _without_traceback(error: BaseException) -> BaseException:
-    copied = copy.copy(error)
-    copied.__cause__ = error.__cause__
+    """Copy a failure with what it was caused by, and without the frames that these refer to."""
+    try:
+        copied = copy.deepcopy(error)
+    except Exception:  # noqa: BLE001 (copying runs the code of classes)
+        # It cannot be made anew: all get this one.
+        copied = error
+    copied.__cause__ = None if error.__cause__ is None else _without_traceback(error.__cause__)
+    copied.__context__ = None
     copied.__suppress_context__ = True
     return copied.with_traceback(None)
 

@@ -183,7 +183,10 @@ class CacheFolder:
             Held; ``release()`` it.
         """
         lock = self._lock_class(self.path / "locks" / key.hex(), thread_local=False)
-        lock.acquire(poll_interval=_LOCK_POLL_S)
+        try:
+            lock.acquire(poll_interval=_LOCK_POLL_S)
+        except OSError as error:
+            self._warn("locks", f"other processes may make the same calls: {error}")
         return CallLock(lock)
 
     def forget(self, is_meant: Callable[[CacheEntry], bool]) -> int:
@@ -210,7 +213,13 @@ class CacheFolder:
             kind, is_failure, stored_s, _, step, workflow, content = found
             if kind == _LINK:
                 links.append((file, self._file(content)))
-            elif is_meant(CacheEntry(step, workflow, now_s - stored_s, file.stat().st_size, is_failure)):
+                continue
+            try:
+                size_bytes = file.stat().st_size
+            except OSError:
+                # Somebody else has removed it.
+                continue
+            if is_meant(CacheEntry(step, workflow, now_s - stored_s, size_bytes, is_failure)):
                 file.unlink(missing_ok=True)
                 n_removed += 1
         for file, target in links:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from makespan import _core
@@ -45,21 +46,28 @@ def version_of(step: Step[..., Any]) -> bytes:
     >>> version_of(ms.step(lambda x: x + 1)) == version_of(ms.step(lambda x: x + 2))
     False
     """
-    known: bytes | None = step.__dict__.get("_version")
+    known = _versions.get(step)
     if known is None:
-        known = step.__dict__["_version"] = _version(step)
+        known = _versions[step] = _version(step)
     return known
+
+
+_versions: weakref.WeakKeyDictionary[Step[..., Any], bytes] = weakref.WeakKeyDictionary()
 
 
 def _version(step: Step[..., Any]) -> bytes:
     function: Any = step.function
-    declared = step._caching.version if step._caching is not None else None
-    if declared is not None:
-        name = (getattr(function, "__module__", None), getattr(function, "__qualname__", None), step.name)
-        described: object = ("declared", *name, declared)
-    else:
-        described = _Walk(step.name, _package(function)).callable_(function)
-    return bytes.fromhex(_core.durable_key(described, f"code of {step.name}"))
+    caching = step._caching
+    walk = _Walk(step.name, _package(function))
+    try:
+        if caching is not None and caching.version is not None:
+            described: object = ("declared", step.name, caching.version, walk.declared(function))
+        else:
+            described = walk.callable_(function)
+    except RecursionError:
+        raise UnkeyableError(f"code of {step.name}", "what it uses is nested too deep; give its version") from None
+    ignored = None if caching is None else tuple(caching.ignore)
+    return bytes.fromhex(_core.durable_key((described, ignored), f"code of {step.name}"))
 
 
 def _package(function: Any) -> str:
@@ -77,6 +85,26 @@ class _Walk:
         self._package = package
         self._met: dict[int, int] = {}
         self._held: list[object] = []
+
+    def declared(self, function: Any) -> object:
+        """Describe what a declared version does not stand for: the name, and what is bound to the function."""
+        if isinstance(function, functools.partial):
+            bound = (self._bound(function.args), self._bound(tuple(function.keywords.items())))
+            return ("partial", self.declared(function.func), bound)
+        if isinstance(function, types.MethodType):
+            return ("method", self._bound(function.__self__), self.declared(function.__func__))
+        name = (getattr(function, "__module__", None), getattr(function, "__qualname__", None))
+        if not isinstance(function, types.FunctionType):
+            return (*name, self._bound(function))
+        cells = [self._bound(_contents(cell)) for cell in function.__closure__ or ()]
+        return (*name, cells, [self._bound(value) for value in function.__defaults__ or ()])
+
+    def _bound(self, value: object) -> object:
+        """Describe a value where it has a key; the version has to stand for it where it has none."""
+        try:
+            return self._value(value, "bound value")
+        except UnkeyableError:
+            return None
 
     def callable_(self, function: Any) -> object:
         """Describe what a step calls."""
@@ -106,17 +134,21 @@ class _Walk:
         met = self._meet(function)
         if met is not None:
             return met
+        # What the step's own function closes over must have a key; of what others hold the type has to do.
+        is_required = len(self._met) == 1
         code = function.__code__
         closure = [
-            (name, self._used(_contents(cell), f"closed-over variable {name!r}", is_required=True))
+            (name, self._used(_contents(cell), f"closed-over variable {name!r}", is_required=is_required))
             for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
         ]
-        defaults = [self._used(value, "a default", is_required=True) for value in function.__defaults__ or ()]
+        defaults = [self._used(value, "a default", is_required=is_required) for value in function.__defaults__ or ()]
         keywords = [
-            (name, self._used(value, f"default of {name!r}", is_required=True))
+            (name, self._used(value, f"default of {name!r}", is_required=is_required))
             for name, value in (function.__kwdefaults__ or {}).items()
         ]
-        return ("function", self._code(code), closure, defaults, keywords, self._names(code, function.__globals__))
+        names = self._names(code, function.__globals__)
+        # A digest, so that a long chain of calls is not nested deep.
+        return self._value(("function", self._code(code), closure, defaults, keywords, names), "code")
 
     def _code(self, code: types.CodeType) -> object:
         """Describe code without where it stands: file, lines."""
@@ -139,12 +171,16 @@ class _Walk:
                 if name not in namespace:
                     continue
                 value = namespace[name]
-                if isinstance(value, types.ModuleType) and self._is_ours(value.__name__):
-                    members = [attribute for attribute in code.co_names if hasattr(value, attribute)]
-                    found.extend((name, member, self._used(getattr(value, member), member)) for member in members)
-                else:
-                    found.append((name, self._used(value, name)))
+                found.append((name, self._of_module(value, name, code, set())))
         return found
+
+    def _of_module(self, value: Any, name: str, code: types.CodeType, met: set[int]) -> object:
+        """Describe a value that code names, or, of a module of ours, what it may name in that."""
+        if not isinstance(value, types.ModuleType) or not self._is_ours(value.__name__) or id(value) in met:
+            return self._used(value, name)
+        met.add(id(value))
+        members = [member for member in code.co_names if member in vars(value)]
+        return [(member, self._of_module(vars(value)[member], member, code, met)) for member in members]
 
     def _used(self, value: Any, name: str, *, is_required: bool = False) -> object:
         """Describe what code uses by name; a value without a key by its type, unless it is required."""
@@ -153,13 +189,20 @@ class _Walk:
         if isinstance(value, _core.Step):
             return self.callable_(value.function)  # type: ignore[attr-defined]
         if isinstance(value, types.FunctionType | type):
-            if not self._is_ours(value.__module__):
+            if not self._is_ours(value.__module__) and "<locals>" not in value.__qualname__:
                 return ("foreign", _name(value))
             return self._function(value) if isinstance(value, types.FunctionType) else self._class(value)
+        if isinstance(value, functools.cached_property | functools.partialmethod):
+            return ("descriptor", self._used(value.func, name))
         if isinstance(value, types.MethodType | functools.partial | types.BuiltinFunctionType):
-            return self.callable_(value)
-        wrapped = getattr(value, "__wrapped__", None)
-        if wrapped is not None and callable(wrapped):
+            try:
+                return self.callable_(value)
+            except UnkeyableError:
+                if is_required:
+                    raise
+                return ("object", _name(type(value)))
+        wrapped = vars(value).get("__wrapped__") if _has_dict(value) else None
+        if callable(wrapped):
             return ("wrapper", _name(type(value)), self._used(wrapped, name))
         if isinstance(value, dict | list | set | bytearray) and not (is_required or name.isupper()):
             # It may be something that code fills as it goes, which a name in capitals says it is not.
@@ -172,7 +215,7 @@ class _Walk:
             return ("object", _name(type(value)))
 
     def _class(self, cls: type) -> object:
-        if not self._is_ours(cls.__module__):
+        if not self._is_ours(cls.__module__) and "<locals>" not in cls.__qualname__:
             return ("foreign", _name(cls))
         met = self._meet(cls)
         if met is not None:
@@ -187,7 +230,7 @@ class _Walk:
                 name.startswith("__") and name.endswith("__")
             ):
                 members.append((name, [self._used(plain, name)]))
-        return ("class", _name(cls), bases, members)
+        return self._value(("class", _name(cls), bases, members), "code")
 
     def _value(self, value: object, name: str) -> object:
         """Return the key of a value that is part of the code."""
@@ -215,3 +258,10 @@ def _contents(cell: types.CellType) -> object:
 
 def _name(thing: Any) -> str:
     return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def _has_dict(value: Any) -> bool:
+    try:
+        return isinstance(vars(value), dict)
+    except Exception:  # noqa: BLE001 (somebody else's attributes)
+        return False

@@ -141,7 +141,7 @@ _REBUILT: dict[str, Callable[[Any], object]] = {
 }
 _NUMPY_SCALARS = (
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128 "
-    "str_ bytes_ datetime64 timedelta64"
+    "datetime64 timedelta64"
 )
 _REBUILT |= {f"numpy.{name}": lambda inner: array_of(inner[0], [1], inner[1])[0] for name in _NUMPY_SCALARS.split()}
 
@@ -263,10 +263,15 @@ def _parts_of_instance(value: Any, cls: type) -> object:
     if isinstance(value, enum.Enum):
         return value.name, value.value
     if is_dataclass(cls):
+        known = {field.name for field in fields(cls)}
+        has_more = "__dataclass_fields__" not in vars(cls) or not known.issuperset(getattr(value, "__dict__", ()))
+        if has_more or isinstance(value, list | dict | set | tuple | str | bytes | int | float):
+            # A function can see what is in no field.
+            return None
         compared = [field.name for field in fields(cls) if field.compare]
         return tuple((name, getattr(value, name)) for name in compared)
     if isinstance(value, tuple) and hasattr(cls, "_fields"):
-        return tuple(value)
+        return None if getattr(value, "__dict__", None) else (cls._fields, tuple(value))
     if isinstance(value, pathlib.PurePath):
         return str(value)
     if cls.__module__ == "zoneinfo" and getattr(value, "key", None) is not None:

@@ -147,7 +147,7 @@ impl RunCache {
         optimized: &Optimized,
         parameters: &[Py<PyAny>],
     ) -> BindResult<KnownCalls> {
-        let keys = known_keys(py, optimized, &self.prefixes, parameters)?;
+        let keys = known_keys(py, optimized, &self.prefixes, parameters);
         let mut at_hand = FxHashMap::default();
         let mut error = None;
         let cache = self.cache.bind(py).get();
@@ -304,25 +304,28 @@ fn known_keys(
     optimized: &Optimized,
     prefixes: &[Option<Key>],
     parameters: &[Py<PyAny>],
-) -> BindResult<Vec<Option<Key>>> {
+) -> Vec<Option<Key>> {
     let program = &optimized.program;
+    // What is ordered by hand may depend on what happens before it: what its arguments are is not known yet.
+    let mut is_ordered = vec![false; optimized.n_nodes()];
+    for (_, after) in &optimized.calls.after {
+        is_ordered[after.index()] = true;
+    }
     let mut keys: Vec<Option<Key>> = Vec::with_capacity(optimized.n_nodes());
+    // The results of these are valid for a time, and so is what is made of them: only values tell.
+    let mut is_passing: Vec<bool> = Vec::with_capacity(optimized.n_nodes());
     for call in 0..optimized.n_nodes() {
         let step_idx = optimized.step_idx(call);
-        let key = match &prefixes[step_idx] {
-            None => None,
-            Some(prefix) => {
-                let step = program.steps[step_idx].bind(py).get();
-                match known_key(py, optimized, call, step, prefix, &keys, parameters) {
-                    Ok(key) => Some(key),
-                    Err(KeyError::Unkeyable { .. }) => None,
-                    Err(KeyError::Python(error)) => return Err(error.into()),
-                }
-            }
-        };
-        keys.push(key);
+        let step = program.steps[step_idx].bind(py).get();
+        let takes_passing = optimized.calls.data_parents(call).any(|before| is_passing[before as usize]);
+        is_passing.push(step.caching().is_some_and(|caching| caching.ttl_ns.is_some()));
+        let key = prefixes[step_idx].as_ref().filter(|_| !is_ordered[call] && !takes_passing);
+        // An argument without a key, a file that is not there yet: the node itself will say so, if it has to.
+        keys.push(
+            key.and_then(|prefix| known_key(py, optimized, call, step, prefix, &keys, parameters).ok()),
+        );
     }
-    Ok(keys)
+    keys
 }
 
 fn known_key(

@@ -41,6 +41,8 @@ pub(crate) struct Entry {
     value: Py<PyAny>,
     way: Way,
     is_failure: bool,
+    /// Under which it is kept; other keys lead to it.
+    key: Key,
     origin: Arc<CallOrigin>,
     /// By the cache's clock; before it began where another process stored it.
     stored_ns: i64,
@@ -179,7 +181,24 @@ impl PyResultCache {
         let (found, expired) = {
             let mut state = self.lock();
             match state.ledger.get(key, now_ns) {
-                Found::Valid(slot) => (state.entries[slot as usize].clone(), None),
+                Found::Valid(slot) => {
+                    let found = state.entries[slot as usize].clone();
+                    let leads_on = found.as_ref().map(|entry| entry.key).filter(|to| to != key);
+                    match leads_on.map(|to| state.ledger.get(&to, now_ns)) {
+                        None | Some(Found::Valid(_)) => (found, None),
+                        // What the key leads to is gone, and is not to be kept alive by it.
+                        Some(Found::Missing) => {
+                            state.ledger.remove(slot);
+                            (None, state.entries[slot as usize].take())
+                        }
+                        Some(Found::Expired(target)) => {
+                            state.ledger.remove(slot);
+                            drop(found);
+                            let gone = state.entries[slot as usize].take();
+                            (None, state.entries[target as usize].take().or(gone))
+                        }
+                    }
+                }
                 Found::Expired(slot) => (None, state.entries[slot as usize].take()),
                 Found::Missing => (None, None),
             }
@@ -210,7 +229,7 @@ impl PyResultCache {
         let expires_ns = left_s.map_or(NEVER_NS, |left_s| now_ns.saturating_add((left_s * 1e9) as u64));
         let stored_ns = now_ns.cast_signed() - (age_s * 1e9) as i64;
         self.count(Count::Read, 1);
-        let kept = self.kept(py, value, is_failure, &origin, stored_ns)?;
+        let kept = self.kept(py, key, value, is_failure, &origin, stored_ns)?;
         Ok(kept.map(|(entry, n_bytes)| {
             self.keep(*key, &entry, n_bytes, expires_ns);
             entry
@@ -285,7 +304,7 @@ impl PyResultCache {
             let call = (PyBytes::new(py, key), &value, is_failure, valid_s, &origin.step, &origin.workflow);
             folder.bind(py).call_method1(intern!(py, "write"), call)?;
         }
-        match self.kept(py, value, is_failure, origin, now_ns.cast_signed())? {
+        match self.kept(py, key, value, is_failure, origin, now_ns.cast_signed())? {
             None => self.count(Count::NotKept, 1),
             Some((entry, n_bytes)) => {
                 self.count(Count::Stored, 1);
@@ -302,10 +321,11 @@ impl PyResultCache {
             let mut state = self.lock();
             match state.ledger.get(to, now_ns) {
                 Found::Valid(slot) => (state.entries[slot as usize].clone(), state.ledger.expires_ns(slot)),
-                Found::Expired(_) | Found::Missing => (None, 0),
+                Found::Expired(slot) => (state.entries[slot as usize].take(), 0),
+                Found::Missing => (None, 0),
             }
         };
-        if let Some(entry) = entry {
+        if let Some(entry) = entry.filter(|_| expires_ns > now_ns) {
             self.keep(*key, &entry, 0, expires_ns);
         }
         if let Some(folder) = &self.folder {
@@ -319,6 +339,7 @@ impl PyResultCache {
     fn kept(
         &self,
         py: Python<'_>,
+        key: &Key,
         value: Py<PyAny>,
         is_failure: bool,
         origin: &Arc<CallOrigin>,
@@ -326,8 +347,9 @@ impl PyResultCache {
     ) -> BindResult<Option<(Arc<Entry>, u64)>> {
         let id = self.n_made.fetch_add(1, Ordering::Relaxed);
         let origin_of_entry = Arc::clone(origin);
-        let entry =
-            |value, way| Arc::new(Entry { value, way, is_failure, origin: origin_of_entry, stored_ns, id });
+        let entry = |value, way| {
+            Arc::new(Entry { value, way, is_failure, key: *key, origin: origin_of_entry, stored_ns, id })
+        };
         if let Some(n_bytes) = plain_size_bytes(value.bind(py), 4) {
             return Ok(Some((entry(value, Way::AsIs), n_bytes)));
         }
