@@ -314,12 +314,12 @@ fn known_keys(
     let mut keys: Vec<Option<Key>> = Vec::with_capacity(optimized.n_nodes());
     // The results of these are valid for a time, and so is what is made of them: only values tell.
     let mut is_passing: Vec<bool> = Vec::with_capacity(optimized.n_nodes());
-    for call in 0..optimized.n_nodes() {
+    for (call, is_ordered) in is_ordered.into_iter().enumerate() {
         let step_idx = optimized.step_idx(call);
         let step = program.steps[step_idx].bind(py).get();
         let takes_passing = optimized.calls.data_parents(call).any(|before| is_passing[before as usize]);
         is_passing.push(step.caching().is_some_and(|caching| caching.ttl_ns.is_some()));
-        let key = prefixes[step_idx].as_ref().filter(|_| !is_ordered[call] && !takes_passing);
+        let key = prefixes[step_idx].as_ref().filter(|_| !is_ordered && !takes_passing);
         // An argument without a key, a file that is not there yet: the node itself will say so, if it has to.
         keys.push(
             key.and_then(|prefix| known_key(py, optimized, call, step, prefix, &keys, parameters).ok()),
