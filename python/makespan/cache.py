@@ -66,6 +66,27 @@ class Caching(NamedTuple):
     ignore: tuple[str, ...] = ()
     shared: bool = False
 
+    def native(self) -> tuple[int | None, int | None, list[str], bool]:
+        """Return times in nanoseconds, names and whether it is shared, as the native step takes them.
+
+        Returns
+        -------
+        caching
+            Time to live, that of failures, names of arguments that do not count, whether entries serve every scope.
+
+        Raises
+        ------
+        ConfigurationError
+            A time is none.
+
+        Examples
+        --------
+        >>> Caching(ttl=2.0).native()
+        (2000000000, None, [], False)
+        """
+        times = nanoseconds("cache.ttl", self.ttl), nanoseconds("cache.failures", self.failures)
+        return *times, list(self.ignore), self.shared
+
 
 class CacheEntry(NamedTuple):
     """What is kept of one call.
@@ -364,17 +385,14 @@ def _are_names(value: object) -> bool:
     return isinstance(value, tuple | list) and all(isinstance(name, str) for name in value)
 
 
-def checked_caching(cache: object, *, is_pure: bool) -> Caching | None:
+def checked_caching(cache: object, *, is_pure: bool) -> Caching:
     """Return how results of a step are cached; refuse what cannot be meant."""
-    if cache is False or cache is None:
-        return None
-    if not isinstance(cache, bool | Caching):
+    if cache is not True and not isinstance(cache, Caching):
         raise ConfigurationError("cache", cache, "True, False or a Caching")
     if not is_pure:
         raise ConfigurationError("cache", cache, "nothing without pure=True: only then is a result the same next time")
-    caching = Caching() if isinstance(cache, bool) else cache
-    nanoseconds("cache.ttl", caching.ttl)
-    nanoseconds("cache.failures", caching.failures)
+    caching = cache if isinstance(cache, Caching) else Caching()
+    caching.native()
     if caching.version is not None and not isinstance(caching.version, str):
         raise ConfigurationError("cache.version", caching.version, "a string")
     if not _are_names(caching.ignore):
@@ -406,21 +424,21 @@ def to_keep(value: Any, step: str) -> tuple[Any, bool, int] | None:
     Returns
     -------
     kept
-        What is kept, whether `handed_out` makes of it what consumers get, and its size in bytes; None where it cannot
-        be copied.
+        What is kept, whether nobody can change it (otherwise `handed_out` makes of it what consumers get), and its
+        size in bytes; None where it cannot be copied.
     """
     try:
         if isinstance(value, BaseException):
             # What it refers to of the run that it ended is not kept.
             kept = _without_traceback(value)
-            return kept, True, _size_bytes(kept)
+            return kept, False, _size_bytes(kept)
         if is_immutable(value):
-            return value, False, _size_bytes(value)
+            return value, True, _size_bytes(value)
         if _is_array(value):
             array = value.copy(order="K")
             array.flags.writeable = False
-            return array, True, int(array.nbytes) + 128
-        return copy.deepcopy(value), True, _size_bytes(value)
+            return array, False, int(array.nbytes) + 128
+        return copy.deepcopy(value), False, _size_bytes(value)
     except Exception as error:  # noqa: BLE001 (copying runs the code of classes)
         message = f"what {step} returned is not cached: a {type(value).__name__} cannot be copied ({error})"
         warnings.warn(message, RuntimeWarning, stacklevel=2)

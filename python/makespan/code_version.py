@@ -184,6 +184,18 @@ class _Walk:
 
     def _used(self, value: Any, name: str, *, is_required: bool = False) -> object:
         """Describe what code uses by name; a value without a key by its type, unless it is required."""
+        if isinstance(value, dict | list | set | bytearray) and not (is_required or name.isupper()):
+            # It may be something that code fills as it goes, which a name in capitals says it is not.
+            return ("object", _name(type(value)))
+        try:
+            return self._thing(value, name)
+        except UnkeyableError:
+            if is_required:
+                raise
+            return ("object", _name(type(value)))
+
+    def _thing(self, value: Any, name: str) -> object:
+        """Describe code by what it is made of, and everything else by its key."""
         if isinstance(value, types.ModuleType):
             return ("module", value.__name__)
         if isinstance(value, _core.Step):
@@ -195,24 +207,11 @@ class _Walk:
         if isinstance(value, functools.cached_property | functools.partialmethod):
             return ("descriptor", self._used(value.func, name))
         if isinstance(value, types.MethodType | functools.partial | types.BuiltinFunctionType):
-            try:
-                return self.callable_(value)
-            except UnkeyableError:
-                if is_required:
-                    raise
-                return ("object", _name(type(value)))
+            return self.callable_(value)
         wrapped = vars(value).get("__wrapped__") if _has_dict(value) else None
         if callable(wrapped):
             return ("wrapper", _name(type(value)), self._used(wrapped, name))
-        if isinstance(value, dict | list | set | bytearray) and not (is_required or name.isupper()):
-            # It may be something that code fills as it goes, which a name in capitals says it is not.
-            return ("object", _name(type(value)))
-        try:
-            return ("value", self._value(value, name))
-        except UnkeyableError:
-            if is_required:
-                raise
-            return ("object", _name(type(value)))
+        return ("value", self._value(value, name))
 
     def _class(self, cls: type) -> object:
         if not self._is_ours(cls.__module__) and "<locals>" not in cls.__qualname__:

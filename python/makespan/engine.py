@@ -169,6 +169,8 @@ class SequentialExecutionEngine:
         if cache is not None and not isinstance(cache, _core.ResultCache):
             raise ConfigurationError("cache", cache, "a ResultCache")
         self._cache: ResultCache | None = cache
+        # What says so to people is made when it is asked for, where none was given: it loads numpy.
+        self._predictor_given: DurationPredictor | None = predictor
         if predictor is None:
             self._predictor, self._is_pinned = _core.Predictor(), False
         elif isinstance(getattr(predictor, "_native", None), _core.Predictor):
@@ -213,9 +215,11 @@ class SequentialExecutionEngine:
     @property
     def predictor(self) -> DurationPredictor:
         """What was learned from runs about how long steps take, by the names of steps."""
+        if self._predictor_given is not None:
+            return self._predictor_given
         from makespan.prediction import DurationPredictor
 
-        return DurationPredictor._around(self._predictor, is_pinned=self._is_pinned)
+        return DurationPredictor._around(self._predictor, is_pinned=False)
 
     @overload
     def run(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]: ...

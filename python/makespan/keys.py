@@ -243,7 +243,7 @@ def parts(value: Any) -> tuple[str, object] | str:
     if known is not None:
         return name, known(value)
     if isinstance(value, type):
-        return _named("type", value)
+        return _named("type", value, _name_of(value))
     if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType):
         return "builtin", f"{value.__self__.__name__}.{value.__qualname__}"
     found = _parts_of_array(value, cls, name)
@@ -253,9 +253,7 @@ def parts(value: Any) -> tuple[str, object] | str:
         found = _parts_of_instance(value, cls)
     if found is None:
         return f"nothing is known of the type {name}"
-    if "<locals>" in name:
-        return f"{name} is a class inside a function, which has no name of its own"
-    return name, found
+    return _named(name, cls, found)
 
 
 def _parts_of_instance(value: Any, cls: type) -> object:
@@ -280,7 +278,7 @@ def _parts_of_instance(value: Any, cls: type) -> object:
 
 
 def _parts_of_array(value: Any, cls: type, name: str) -> object:
-    """Return what stands for numbers, arrays and frames of the libraries that are loaded."""
+    """Return what stands for numbers and arrays of numpy, where it is loaded."""
     library = cls.__module__.partition(".")[0]
     if library == "numpy" and "numpy" in sys.modules:
         if name == "numpy.ndarray" and value.dtype.kind in "OTV":
@@ -336,9 +334,10 @@ def _polars_column(column: Any) -> object:
     return str(column.dtype), column.to_numpy() if is_plain else column.to_list()
 
 
-def _named(kind: str, cls: type) -> tuple[str, str] | str:
+def _named(kind: str, cls: type, found: object) -> tuple[str, object] | str:
+    """Return parts, unless nothing tells the class from others of its name."""
     name = _name_of(cls)
-    return f"{name} is a class inside a function, which has no name of its own" if "<locals>" in name else (kind, name)
+    return f"{name} is a class inside a function, which has no name of its own" if "<locals>" in name else (kind, found)
 
 
 def _name_of(cls: type) -> str:

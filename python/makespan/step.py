@@ -345,7 +345,8 @@ def _make(
     _check_options(options, is_effect=is_effect)
     name = options.get("name") or name_of(function)
     outputs = options.get("outputs") or 0
-    caching = _caching(options)
+    cache: Any = options.get("cache", False)
+    caching = None if cache is False else _caching(cache, options)
     duration = options.get("duration")
     made: Step[P, R] = Step(
         function=function,
@@ -360,7 +361,7 @@ def _make(
         needs=_demands(options.get("needs")),
         batch=options.get("batch"),
         max_batch=options.get("max_batch"),
-        caching=None if caching is None else _NativeCaching(caching),
+        caching=None if caching is None else caching.native(),
     )
     functools.update_wrapper(made, function)
     made.function = function
@@ -407,25 +408,11 @@ def _check_batch(batch: object, max_batch: object) -> None:
         raise ConfigurationError("max_batch", max_batch, "a number of calls, at least 1")
 
 
-def _caching(options: Mapping[str, Any]) -> Caching | None:
+def _caching(cache: object, options: Mapping[str, Any]) -> Caching:
     # Loaded where it is asked for: most programs cache nothing.
-    if not options.get("cache"):
-        return None
     from makespan.cache import checked_caching
 
-    return checked_caching(options["cache"], is_pure=options.get("pure", False))
-
-
-class _NativeCaching:
-    """How results are cached, as the native step takes it."""
-
-    def __init__(self, caching: Caching) -> None:
-        from makespan.cache import nanoseconds
-
-        self.ttl_ns = nanoseconds("cache.ttl", caching.ttl)
-        self.failures_ns = nanoseconds("cache.failures", caching.failures)
-        self.ignored = list(caching.ignore)
-        self.is_shared = caching.shared
+    return checked_caching(cache, is_pure=options.get("pure", False))
 
 
 def _demands(needs: Mapping[str, float | str] | None) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ from makespan.exceptions import ConfigurationError
 from makespan.optimizer import Rewriting
 from makespan.planning.planner import plan
 from makespan.planning.uncertain import DurationQuantiles
+from makespan.prediction.predictor import LEVELS
 from makespan.result import seconds_text
 
 if TYPE_CHECKING:
@@ -171,9 +172,6 @@ class WorkflowPlan:
         guessed = rewriting.n_runs - self.n_known
         note = f", {guessed} {'duration' if guessed == 1 else 'durations'} guessed" if guessed else ""
         return f"<plan of {rewriting.workflow}: {counts}, {expected}, {proof}{note}>"
-
-
-LEVELS = (0.05, 0.5, 0.95)
 
 
 def plan_of_workflow(

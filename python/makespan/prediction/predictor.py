@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DurationPredictor", "size_of"]
 
-_LEVELS = (0.05, 0.5, 0.95)
+LEVELS = (0.05, 0.5, 0.95)
 _N_CONCURRENT_MAX = 1 << 31
 
 
@@ -57,7 +57,7 @@ class DurationPredictor:
     @classmethod
     def _around(cls, native: _core.Predictor, *, is_pinned: bool) -> Self:
         """Wrap what an engine learns with."""
-        predictor = cls()
+        predictor = cls.__new__(cls)
         predictor._native, predictor._is_pinned = native, is_pinned
         return predictor
 
@@ -190,7 +190,7 @@ class DurationPredictor:
         *,
         kind: str | None = None,
         size: int | None = None,
-        levels: Sequence[float] = _LEVELS,
+        levels: Sequence[float] = LEVELS,
     ) -> Prediction | None:
         """Say how long a step will probably take, running alone.
 
@@ -242,7 +242,7 @@ class DurationPredictor:
         *,
         kinds: str | Sequence[str | None] | None = None,
         sizes: ArrayLike | None = None,
-        levels: Sequence[float] = _LEVELS,
+        levels: Sequence[float] = LEVELS,
         default: float | None = None,
     ) -> DurationQuantiles:
         """Say how long the nodes of a graph will probably take, to plan with.

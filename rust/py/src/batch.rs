@@ -204,8 +204,8 @@ unsafe fn called_together(
     for (idx, position) in positions.iter().enumerate() {
         // SAFETY: as the caller vouches.
         let missing = match unsafe { caller.recalled(*position as usize) } {
-            Ok(Recalled::Stored(outcome)) => {
-                outcomes.push(Some(outcome));
+            Ok(Recalled::Stored) => {
+                outcomes.push(Some(Ok(())));
                 continue;
             }
             Ok(Recalled::NotCached) => None,
@@ -241,7 +241,7 @@ unsafe fn called_together(
         }
         // SAFETY: as the caller vouches.
         let store = |result| unsafe { caller.store(positions[idx] as usize, result) };
-        outcomes[idx] = Some(outcome.and_then(store));
+        outcomes[idx] = Some(outcome.map(store));
     }
     Ok(outcomes.into_iter().flatten().collect())
 }

@@ -22,7 +22,7 @@ use crate::optimized::Optimized;
 use crate::program::Program;
 use crate::recording::flag;
 use crate::result_cache::{CallOrigin, Entry, OwnFlight, PyResultCache};
-use crate::step::{Caching, PyStep};
+use crate::step::PyStep;
 
 static VERSION_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static SCOPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -140,9 +140,9 @@ impl RunCache {
         })
     }
 
-    /// Finds what is at hand before anything runs, by call, and remembers what keys are known.
+    /// Finds what is at hand before anything runs, and what that leaves to be run; by call of what is left.
     pub(crate) fn look_ahead(
-        &mut self,
+        &self,
         py: Python<'_>,
         optimized: &Optimized,
         parameters: &[Py<PyAny>],
@@ -165,9 +165,20 @@ impl RunCache {
                 }
             }
         });
-        match error {
-            Some(error) => Err(error),
-            None => Ok(KnownCalls { keys, at_hand, left: left.map(Arc::new) }),
+        match (error, left) {
+            (Some(error), _) => Err(error),
+            (None, None) => Ok(KnownCalls { keys, at_hand, left: None }),
+            (None, Some(left)) => {
+                let old_of_new: Vec<u32> = (0..left.n_nodes() as u32)
+                    .filter_map(|call| optimized.call_of(left.node_of(call)))
+                    .collect();
+                let entry = |(new, old): (u32, &u32)| at_hand.remove(old).map(|entry| (new, entry));
+                Ok(KnownCalls {
+                    keys: old_of_new.iter().map(|call| keys[*call as usize]).collect(),
+                    at_hand: (0..).zip(&old_of_new).filter_map(entry).collect(),
+                    left: Some(Arc::new(left)),
+                })
+            }
         }
     }
 
@@ -226,76 +237,49 @@ impl RunCache {
         if let Some(prefix) = &self.prefixes[step_idx] {
             key::put_call(&mut sink, prefix);
         }
-        let n_positional = args.len() - names.map_or(0, PyTupleMethods::len);
-        let (positional, by_name) = args.split_at(n_positional);
-        for (idx, arg) in positional.iter().enumerate() {
-            put_positional(&mut sink, step, idx, |sink, name| encode(arg, name, sink))?;
-        }
-        for (name, arg) in names.into_iter().flat_map(PyTupleMethods::iter).zip(by_name) {
-            let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
-            put_named(&mut sink, step, name.to_str()?, |sink, name| encode(arg, name, sink))?;
-        }
+        put_arguments(&mut sink, step, args, names, |sink, arg, name| encode(arg, name, sink))?;
         Ok(sink.digest())
     }
 }
 
-/// What is known of the calls of a run before it begins.
+/// What is known of the calls of a run before it begins; by call of what is left.
 #[derive(Debug)]
 pub(crate) struct KnownCalls {
-    /// By call.
     keys: Vec<Option<Key>>,
-    /// By call.
     at_hand: FxHashMap<u32, Arc<Entry>>,
     /// What is left to be run; none where that is everything.
     pub(crate) left: Option<Arc<Optimized>>,
 }
 
-impl KnownCalls {
-    /// The same, by calls of what is left.
-    pub(crate) fn of_left(self, optimized: &Optimized) -> Self {
-        let Some(left) = &self.left else {
-            return self;
-        };
-        // Calls that are left ascend with their nodes.
-        let old: Vec<u32> =
-            (0..left.n_nodes() as u32).filter_map(|call| optimized.call_of(left.node_of(call))).collect();
-        let keys = old.iter().map(|call| self.keys[*call as usize]).collect();
-        let at_hand = (0..)
-            .zip(&old)
-            .filter_map(|(new, old)| self.at_hand.get(old).map(|entry| (new, Arc::clone(entry))))
-            .collect();
-        Self { keys, at_hand, left: self.left }
-    }
-}
-
 fn ignored(step: &PyStep, name: &str) -> bool {
-    step.caching().is_some_and(|caching: &Caching| caching.ignores(name))
+    step.caching().is_some_and(|caching| caching.ignores(name))
 }
 
-fn put_positional(
+/// Puts arguments, positional ones first, `names` those of the last ones; without what is no part of the key.
+fn put_arguments<T>(
     sink: &mut Durable,
     step: &PyStep,
-    idx: usize,
-    put: impl FnOnce(&mut Durable, &str) -> Result<(), KeyError>,
+    args: &[T],
+    names: Option<&Bound<'_, PyTuple>>,
+    put: impl Fn(&mut Durable, &T, &str) -> Result<(), KeyError>,
 ) -> Result<(), KeyError> {
-    match step.argument_name(idx) {
-        Some(name) if ignored(step, name) => Ok(()),
-        Some(name) => put(sink, name),
-        None => put(sink, &format!("args[{idx}]")),
+    let (positional, by_name) = args.split_at(args.len() - names.map_or(0, PyTupleMethods::len));
+    for (idx, arg) in positional.iter().enumerate() {
+        match step.argument_name(idx) {
+            Some(name) if ignored(step, name) => {}
+            Some(name) => put(sink, arg, name)?,
+            None => put(sink, arg, &format!("args[{idx}]"))?,
+        }
     }
-}
-
-fn put_named(
-    sink: &mut Durable,
-    step: &PyStep,
-    name: &str,
-    put: impl FnOnce(&mut Durable, &str) -> Result<(), KeyError>,
-) -> Result<(), KeyError> {
-    if ignored(step, name) {
-        return Ok(());
+    for (name, arg) in names.into_iter().flat_map(PyTupleMethods::iter).zip(by_name) {
+        let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
+        let name = name.to_str()?;
+        if !ignored(step, name) {
+            key::begin_keyword(sink, name);
+            put(sink, arg, name)?;
+        }
     }
-    key::begin_keyword(sink, name);
-    put(sink, name)
+    Ok(())
 }
 
 /// By call, the key that it has before anything runs; none where it depends on something that is not pure, or has no key.
@@ -353,20 +337,11 @@ fn known_key(
     key::put_call(&mut sink, prefix);
     if flags & flag::NESTED != 0 {
         let nesting = &program.nestings[(flags >> flag::N_BITS) as usize];
-        let names = nesting.keywords.as_ref().map(|names| names.bind(py).clone());
-        let n_positional = nesting.shapes.len() - names.as_ref().map_or(0, PyTupleMethods::len);
-        let (positional, by_name) = nesting.shapes.split_at(n_positional);
-        let put_shape = |sink: &mut Durable, shape: &Shape, name: &str| match shape {
+        let names = nesting.keywords.as_ref().map(|names| names.bind(py));
+        put_arguments(&mut sink, step, &nesting.shapes, names, |sink, shape, name| match shape {
             Shape::Leaf(k) => put_leaf(sink, args[*k as usize], name),
             Shape::Nested(ops) => put_ops(sink, ops, &|sink, k| put_leaf(sink, args[k as usize], name)),
-        };
-        for (idx, shape) in positional.iter().enumerate() {
-            put_positional(&mut sink, step, idx, |sink, name| put_shape(sink, shape, name))?;
-        }
-        for (name, shape) in names.iter().flat_map(PyTupleMethods::iter).zip(by_name) {
-            let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
-            put_named(&mut sink, step, name.to_str()?, |sink, name| put_shape(sink, shape, name))?;
-        }
+        })?;
         return Ok(sink.digest());
     }
     let (values, names) = match args.split_last() {
@@ -376,15 +351,7 @@ fn known_key(
         }
         Some(_) | None => (args, None),
     };
-    let n_positional = values.len() - names.map_or(0, PyTupleMethods::len);
-    let (positional, by_name) = values.split_at(n_positional);
-    for (idx, arg) in positional.iter().enumerate() {
-        put_positional(&mut sink, step, idx, |sink, name| put_leaf(sink, *arg, name))?;
-    }
-    for (name, arg) in names.into_iter().flat_map(PyTupleMethods::iter).zip(by_name) {
-        let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
-        put_named(&mut sink, step, name.to_str()?, |sink, name| put_leaf(sink, *arg, name))?;
-    }
+    put_arguments(&mut sink, step, values, names, |sink, arg, name| put_leaf(sink, *arg, name))?;
     Ok(sink.digest())
 }
 

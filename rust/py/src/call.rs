@@ -100,8 +100,8 @@ pub(crate) type Gathered<'py> = (Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyTup
 pub(crate) enum Recalled<'a, 'py> {
     /// Its step is not cached.
     NotCached,
-    /// The cache had it: its result is stored, or it is a failure.
-    Stored(PyResult<()>),
+    /// The cache had it: its result is stored.
+    Stored,
     /// It is to be made.
     Missing(&'a RunCache, Missing<'py>),
 }
@@ -251,16 +251,9 @@ impl<'a, 'py> Caller<'a, 'py> {
         let Some(cache) = &self.table.cache else {
             unreachable!("nodes are marked as cached in runs with a cache");
         };
-        if let Some(entry) = cache.at_hand(position) {
-            cache.note_hit(position);
-            return entry.hand_out(self.py).map(Bound::into_ptr);
-        }
         // SAFETY: as the caller vouches.
         match unsafe { self.looked_up(cache, position, true)? } {
-            LookedUp::Found(entry) => {
-                cache.note_hit(position);
-                entry.hand_out(self.py).map(Bound::into_ptr)
-            }
+            LookedUp::Found(entry) => entry.hand_out(self.py).map(Bound::into_ptr),
             LookedUp::Missing(missing) => {
                 // SAFETY: as the caller vouches.
                 let result = unsafe { self.call_itself(position, node)? };
@@ -292,12 +285,16 @@ impl<'a, 'py> Caller<'a, 'py> {
         }
     }
 
-    /// Looks a node of a cached step up. One that `waits` waits for others that make the same call, and others for it.
+    /// Looks a node of a cached step up, and notes a hit. One that `waits` waits for others that make the same call, and others for it.
     ///
     /// # Safety
     /// As `call`.
     #[expect(unsafe_code, reason = "as `call`")]
     unsafe fn looked_up(&self, cache: &RunCache, position: usize, waits: bool) -> PyResult<LookedUp<'py>> {
+        if let Some(entry) = cache.at_hand(position) {
+            cache.note_hit(position);
+            return Ok(LookedUp::Found(Arc::clone(entry)));
+        }
         let step_idx = self.layout.step_idx_at(position as u32) as usize;
         let step = self.layout.program.steps[step_idx].bind(self.py).get();
         // SAFETY: as the caller vouches.
@@ -321,6 +318,7 @@ impl<'a, 'py> Caller<'a, 'py> {
                 if let Some(link) = link {
                     cache.cache(self.py).get().link(self.py, &link, &key)?;
                 }
+                cache.note_hit(position);
                 LookedUp::Found(entry)
             }
             Begun::Mine(flight) => LookedUp::Missing(Missing { key, link, step_idx, flight: Some(flight) }),
@@ -328,8 +326,8 @@ impl<'a, 'py> Caller<'a, 'py> {
         })
     }
 
-    /// Finds the result of the node at `position` in the cache and stores it, or tells of the call that is to be made; none
-    /// where its step is not cached.
+    /// Finds the result of the node at `position` in the cache and stores it, or tells of the call that is to be made; an
+    /// error where the cache has a failure.
     ///
     /// # Safety
     /// As `call`.
@@ -339,17 +337,15 @@ impl<'a, 'py> Caller<'a, 'py> {
         else {
             return Ok(Recalled::NotCached);
         };
-        let found = match cache.at_hand(position) {
-            Some(entry) => Arc::clone(entry),
-            // SAFETY: as the caller vouches.
-            None => match unsafe { self.looked_up(cache, position, false)? } {
-                LookedUp::Found(entry) => entry,
-                LookedUp::Missing(missing) => return Ok(Recalled::Missing(cache, missing)),
-            },
-        };
-        cache.note_hit(position);
         // SAFETY: as the caller vouches.
-        Ok(Recalled::Stored(unsafe { self.store(position, found.hand_out(self.py)?) }))
+        match unsafe { self.looked_up(cache, position, false)? } {
+            LookedUp::Found(entry) => {
+                // SAFETY: as the caller vouches.
+                unsafe { self.store(position, entry.hand_out(self.py)?) };
+                Ok(Recalled::Stored)
+            }
+            LookedUp::Missing(missing) => Ok(Recalled::Missing(cache, missing)),
+        }
     }
 
     /// Drops the results that the node at `position` used for the last time in the static order.
@@ -411,18 +407,16 @@ impl<'a, 'py> Caller<'a, 'py> {
         Ok((args.iter().map(leaf).collect(), names))
     }
 
-    /// Stores the result of the node at `position`; an error if it is a declared failure.
+    /// Stores the result of the node at `position`, which is no declared failure.
     ///
     /// # Safety
     /// As `call`.
     #[expect(unsafe_code, reason = "slots are shared by protocol")]
-    pub(crate) unsafe fn store(&self, position: usize, result: Bound<'py, PyAny>) -> PyResult<()> {
-        let result = unless_failed(result)?;
+    pub(crate) unsafe fn store(&self, position: usize, result: Bound<'py, PyAny>) {
         if self.layout.nodes[position].flags & flag::UNUSED == 0 {
             // SAFETY: as the caller vouches.
             unsafe { *self.table.slots[position].get() = Some(result.unbind()) };
         }
-        Ok(())
     }
 
     /// Rebuilds the arguments of a node around results.

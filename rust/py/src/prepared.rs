@@ -161,13 +161,13 @@ impl PyPrepared {
         let Some((cache, steps)) = self.caching(py)? else {
             return Ok((self.layout(py, needs)?, None));
         };
-        let mut cache = RunCache::new(py, cache, steps, &self.program)?;
+        let cache = RunCache::new(py, cache, steps, &self.program)?;
         let optimized = self.optimized(py);
         let is_free = |parameter: &Parameter| parameter.kind != ParameterKind::Bound;
         let is_ordered = optimized.calls.is_program_ordered();
         let mut known = None;
         if is_ordered && !self.program.parameters.iter().any(is_free) {
-            known = Some(cache.look_ahead(py, optimized, parameters)?.of_left(optimized));
+            known = Some(cache.look_ahead(py, optimized, parameters)?);
         }
         let layout = match known.as_ref().and_then(|known| known.left.as_ref()) {
             Some(left) => Arc::new(self.lay_out(py, left, needs)?),

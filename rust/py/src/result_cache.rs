@@ -26,20 +26,12 @@ static HANDED_OUT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// What an entry takes beside its value, about.
 const ENTRY_BYTES: u64 = 256;
 
-/// How a kept value is handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// As it is: nobody can change it.
-    AsIs,
-    /// As the Python side says: a read-only view, or a copy.
-    Made,
-}
-
 /// What a call returned, or the failure that it ended with. Immutable.
 #[derive(Debug)]
 pub(crate) struct Entry {
     value: Py<PyAny>,
-    way: Way,
+    /// Nobody can change it, so that it is handed out as it is.
+    is_immutable: bool,
     is_failure: bool,
     /// Under which it is kept; other keys lead to it.
     key: Key,
@@ -60,10 +52,8 @@ impl Entry {
     /// The value for a consumer, or the failure, raised.
     pub(crate) fn hand_out<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let value = self.value.bind(py).clone();
-        let value = match self.way {
-            Way::AsIs => value,
-            Way::Made => python(py, &HANDED_OUT, "handed_out")?.call1((value,))?,
-        };
+        let value =
+            if self.is_immutable { value } else { python(py, &HANDED_OUT, "handed_out")?.call1((value,))? };
         if self.is_failure { Err(PyErr::from_value(value)) } else { Ok(value) }
     }
 }
@@ -347,18 +337,26 @@ impl PyResultCache {
     ) -> BindResult<Option<(Arc<Entry>, u64)>> {
         let id = self.n_made.fetch_add(1, Ordering::Relaxed);
         let origin_of_entry = Arc::clone(origin);
-        let entry = |value, way| {
-            Arc::new(Entry { value, way, is_failure, key: *key, origin: origin_of_entry, stored_ns, id })
+        let entry = |value, is_immutable| {
+            Arc::new(Entry {
+                value,
+                is_immutable,
+                is_failure,
+                key: *key,
+                origin: origin_of_entry,
+                stored_ns,
+                id,
+            })
         };
         if let Some(n_bytes) = plain_size_bytes(value.bind(py), 4) {
-            return Ok(Some((entry(value, Way::AsIs), n_bytes)));
+            return Ok(Some((entry(value, true), n_bytes)));
         }
         let kept = python(py, &TO_KEEP, "to_keep")?.call1((value, &origin.step))?;
         if kept.is_none() {
             return Ok(None);
         }
-        let (value, is_made, n_bytes): (Py<PyAny>, bool, u64) = kept.extract()?;
-        Ok(Some((entry(value, if is_made { Way::Made } else { Way::AsIs }), n_bytes)))
+        let (value, is_immutable, n_bytes): (Py<PyAny>, bool, u64) = kept.extract()?;
+        Ok(Some((entry(value, is_immutable), n_bytes)))
     }
 
     fn keep(&self, key: Key, entry: &Arc<Entry>, n_bytes: u64, expires_ns: u64) {

@@ -90,7 +90,7 @@ impl Arity {
 }
 
 /// How the results of a step are cached: `makespan.cache.Caching`.
-#[derive(Debug, FromPyObject)]
+#[derive(Debug)]
 pub(crate) struct Caching {
     /// None for as long as the cache says.
     pub(crate) ttl_ns: Option<u64>,
@@ -125,6 +125,15 @@ pub(crate) struct PyStep {
     max_batch: Option<u32>,
     /// None where results are not cached.
     caching: Option<Caching>,
+}
+
+impl FromPyObject<'_, '_> for Caching {
+    type Error = PyErr;
+
+    fn extract(native: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let (ttl_ns, failures_ns, ignored, is_shared) = native.extract()?;
+        Ok(Self { ttl_ns, failures_ns, ignored, is_shared })
+    }
 }
 
 impl Caching {
