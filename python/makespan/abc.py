@@ -84,6 +84,9 @@ class RunOptions(NamedTuple):
         How calls of one step become one call of its batch form; None: they do not.
     adapts
         With threads: let helpers join only where earlier runs have shown that it is not slower.
+    fuses
+        Where runs by nodes are found to cost more than they gain, make further ones of a workflow that is traced as
+        one node, in which its steps are plain calls. Needs ``stop_on_failure``.
     reasons
         Why the strategy decided so, for people.
 
@@ -99,6 +102,7 @@ class RunOptions(NamedTuple):
     plans: bool = False
     batching: Batching | None = None
     adapts: bool = False
+    fuses: bool = False
     reasons: tuple[str, ...] = ()
 
 

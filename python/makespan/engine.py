@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from makespan import _core, strategies
@@ -258,9 +259,20 @@ class SequentialExecutionEngine:
         1
         """
         if isinstance(workflow, WorkflowFunction):
-            return self._prepared(workflow, workflow._traced(args, kwargs)).run()
+            history = self._history(workflow)
+            if history.is_fused():
+                from makespan.fused import run_fused
+
+                return run_fused(self, workflow, args, kwargs, history)
+            begun_ns = perf_counter_ns()
+            program = workflow._traced(args, kwargs)
+            options = self._options(program, history)
+            result = self._prepared(program, options, history).run()
+            if options.fuses and options.stop_on_failure:
+                history.observe_nodes(result._record, perf_counter_ns() - begun_ns)
+            return result
         if isinstance(workflow, Workflow):
-            return self._prepared(workflow, workflow._finished()).run(*args, **kwargs)
+            return self._prepared_now(workflow, workflow._finished()).run(*args, **kwargs)
         if isinstance(workflow, PreparedWorkflow):
             return workflow.run(*args, **kwargs)
         raise ConfigurationError("workflow", workflow, "a workflow: decorated, built or prepared")
@@ -334,9 +346,9 @@ class SequentialExecutionEngine:
         <prepared workflow sequence(x), 1 nodes>
         """
         if isinstance(workflow, WorkflowFunction):
-            return self._prepared(workflow, workflow._traced_with(values))
+            return self._prepared_now(workflow, workflow._traced_with(values))
         if isinstance(workflow, Workflow):
-            return self._prepared(workflow, workflow._finished(values))
+            return self._prepared_now(workflow, workflow._finished(values))
         raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
 
     @overload
@@ -379,15 +391,21 @@ class SequentialExecutionEngine:
         from makespan.workflow_plan import plan_of_workflow
 
         program = described(workflow, args, kwargs)
-        options = self._options(program, self._history(workflow))
-        n_workers = 1 if options.executor == "serial" else self._workers
-        return plan_of_workflow(self._prepared(workflow, program), options.passes, n_workers, self._predictor)
-
-    def _prepared(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
-        if self._is_closed:
-            raise ClosedEngineError
         history = self._history(workflow)
         options = self._options(program, history)
+        n_workers = 1 if options.executor == "serial" else self._workers
+        prepared = self._prepared(program, options, history)
+        return plan_of_workflow(prepared, options.passes, n_workers, self._predictor)
+
+    def _prepared_now(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
+        history = self._history(workflow)
+        return self._prepared(program, self._options(program, history), history)
+
+    def _prepared(
+        self, program: _core.Program, options: RunOptions, history: _core.History, *, learns: bool = True
+    ) -> PreparedWorkflow[Any]:
+        if self._is_closed:
+            raise ClosedEngineError
         prepared: PreparedWorkflow[Any] = PreparedWorkflow(
             program=program,
             n_workers=self._workers,
@@ -398,7 +416,7 @@ class SequentialExecutionEngine:
             plans=options.plans,
             batching=options.batching,
             predictor=self._predictor,
-            is_pinned=self._is_pinned,
+            is_pinned=self._is_pinned or not learns,
             cache=self.cache if program.has_cached_steps else None,
             history=history,
             team=self._helpers.team,

@@ -38,6 +38,7 @@ RANKS = {
     "run_analysis": 4,
     "workflow_plan": 4,
     "engine": 4,
+    "fused": 4,
     "cli": 5,
     "services": 5,
     "__main__": 6,

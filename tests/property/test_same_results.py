@@ -134,6 +134,46 @@ def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
 
 
 @thorough
+@given(descriptions(with_failures=True, with_pure=True))
+def test_fused_runs_equal_serial_and_fail_at_the_same_node(description: Description) -> None:
+    world = World()
+    values = VALUES[: description.n_parameters]
+    traced = description.traced(world)
+    with ms.SequentialExecutionEngine("auto", 1) as engine, ms.SequentialExecutionEngine("sequential") as one_by_one:
+        history = engine._history(traced)
+        world.reset()
+        by_nodes, failure = outcome_of(functools.partial(one_by_one.run, traced, *values))
+        for _ in range(2):
+            history.observe_nodes(by_nodes._record, 10**12)
+        if not history.is_fused():
+            assert sum(engine.run(traced, *values).outcome_counts[name] for name in ("pruned", "merged"))
+            return
+        world.reset()
+        fused, failure_of_fused = outcome_of(functools.partial(engine.run, traced, *values))
+        assert fused.n_nodes == 1
+        assert world.writers == {
+            name: order[: len(world.writers[name])] for name, order in description.writers().items()
+        }
+        if failure is None:
+            assert_same(fused.value, by_nodes.value)
+            assert world.writers == description.writers()
+            check_calls(description, world)
+            assert failure_of_fused is None
+        else:
+            assert failure_of_fused is not None
+            assert [failure_of_fused.path, failure_of_fused.index] == [failure.path, failure.index]
+            assert repr(failure_of_fused.__cause__) == repr(failure.__cause__)
+
+
+def outcome_of(run: Callable[[], ms.RunResult[Any]]) -> tuple[ms.RunResult[Any], ms.StepFailedError | None]:
+    try:
+        return run(), None
+    except ms.RunFailedError as error:
+        result: Any = error.result
+        return result, error.failures[0]
+
+
+@thorough
 @given(descriptions(with_after=True, with_pure=True, with_batch=True, with_cache=True))
 def test_static_order_is_a_linear_extension(
     engines: list[ms.SequentialExecutionEngine], description: Description

@@ -26,6 +26,10 @@ class AutoStrategy:
     ``batch`` where steps have a batch form, and ``optimized`` otherwise; with several workers ``smart``. The choice and
     its reasons are in ``run.reasons``.
 
+    Where steps are so short that describing and dispatching them takes longer than they do, and nothing is gained by
+    it, the engine comes to run a traced workflow fused into one node, its steps as plain calls. It measures both, and
+    needs two runs to see it. Such a run has a record of one node; use another strategy where every node counts.
+
     Parameters
     ----------
     stop_on_failure, passes
@@ -110,7 +114,7 @@ class AutoStrategy:
         ('sequential: there is 1 node',)
         """
         chosen, reason = self.choice(facts)
-        return chosen.options(facts)._replace(reasons=(f"{chosen.name}: {reason}",))
+        return chosen.options(facts)._replace(fuses=True, reasons=(f"{chosen.name}: {reason}",))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure}, passes={self.passes})"

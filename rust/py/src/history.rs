@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use makespan_core::predict::{UNKNOWN_NS, is_worth_learning, updated_ns};
+use makespan_core::sched::grain::{Grain, Grains, ObservedNodes};
 use makespan_core::sched::way::Ways;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
@@ -11,6 +12,8 @@ use crate::clock::clock;
 use crate::columns::{Columns, Outcome};
 use crate::layout::Layout;
 use crate::program::Program;
+use crate::progress;
+use crate::record::PyRecord;
 
 /// Expected durations of one workflow. Holds no Python object.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub(crate) struct History {
     of_step_ns: FxHashMap<String, u64>,
     /// How its runs go with helpers and without.
     pub(crate) ways: Ways,
+    /// How its runs go by nodes and fused into one.
+    grains: Grains,
 }
 
 impl History {
@@ -113,5 +118,27 @@ impl PyHistory {
     #[getter]
     fn n_runs(&self) -> u64 {
         lock(&self.0).n_runs
+    }
+
+    /// Whether the next run is to be fused into one node. Never while somebody watches nodes.
+    fn is_fused(&self) -> bool {
+        lock(&self.0).grains.choose() == Grain::Fused && progress::watching().is_none()
+    }
+
+    /// Take in a run by nodes, its description included; unless it could not have been fused.
+    fn observe_nodes(&self, record: &PyRecord, elapsed_ns: u64) {
+        if let Some((work_ns, n_nodes)) = record.fusible() {
+            lock(&self.0).grains.observe_nodes(ObservedNodes { elapsed_ns, work_ns, n_nodes });
+        }
+    }
+
+    /// Take in a fused run, and how many calls of steps it made.
+    fn observe_fused(&self, elapsed_ns: u64, n_calls: usize) {
+        lock(&self.0).grains.observe_fused(elapsed_ns, n_calls);
+    }
+
+    /// What a run by nodes took at last, and what a fused one, in nanoseconds per step; none where it is not known.
+    fn grains_ns(&self) -> (Option<f64>, Option<f64>) {
+        lock(&self.0).grains.ns_per_step()
     }
 }

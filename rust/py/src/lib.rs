@@ -34,6 +34,7 @@ mod monitor;
 mod names;
 mod needs;
 mod optimized;
+mod plain_calls;
 mod plan;
 mod plan_constrained;
 mod plan_memory;
@@ -89,6 +90,8 @@ mod _core {
     use crate::host::host;
     #[pymodule_export]
     use crate::list_scheduler::PyListScheduler;
+    #[pymodule_export]
+    use crate::plain_calls::PyPlainCalls;
     #[pymodule_export]
     use crate::plan::{critical_chain, first_violation, plan, quantile_durations, simulate_runs};
     #[pymodule_export]

@@ -63,6 +63,22 @@ impl PyRecord {
         clock().delta_as_nanos(self.columns.started, ticks).cast_signed()
     }
 
+    /// The work in nanoseconds and the number of nodes of a run whose steps might as well have been plain calls.
+    ///
+    /// None where a plain call would not be the same: needs, results that are kept or cached, batch forms, and calls that
+    /// were left out.
+    pub(crate) fn fusible(&self) -> Option<(u64, usize)> {
+        let program = &self.layout.program;
+        let is_plain = !program.has_needs
+            && !program.has_kept_steps
+            && self.layout.optimized.n_pruned_and_merged() == (0, 0)
+            && program
+                .steps
+                .iter()
+                .all(|step| step.get().batch().is_none() && step.get().caching().is_none());
+        is_plain.then(|| (clock().delta_as_nanos(0, self.columns.work()), self.layout.n_nodes()))
+    }
+
     fn durations_ns(&self) -> Vec<u64> {
         let mut durations_ns = vec![0; self.layout.program.n_nodes()];
         self.columns.each_span(|span| {

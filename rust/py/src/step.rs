@@ -11,6 +11,7 @@ use crate::call;
 use crate::draft::{self, Draft};
 use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
+use crate::plain_calls;
 
 /// What a step declares about effects.
 #[derive(Debug)]
@@ -160,6 +161,11 @@ impl PyStep {
         self.duration_ns
     }
 
+    /// What takes its results apart, where it has several.
+    pub(crate) fn pick(&self) -> Option<&Py<Self>> {
+        self.pick.as_ref()
+    }
+
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
     }
@@ -301,7 +307,10 @@ impl PyStep {
         }
         let step = slf.get();
         step.refuse_handles(args, kwargs)?;
-        call::unless_failed(call::call(step.function.bind(slf.py()), args, kwargs)?)
+        let place = plain_calls::begin();
+        let result = call::call(step.function.bind(slf.py()), args, kwargs).and_then(call::unless_failed);
+        plain_calls::end(slf.py(), place, &result);
+        result
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -7,8 +7,10 @@
 //! - [`pools`]: amounts of named resources, granted all at once or not at all
 //! - [`grants`]: who holds what of these pools, and who waits for what
 //! - [`ReadySet`]: the set that yields its smallest member
-//! - [`wake`]: when to wake another worker; [`way`]: whether helpers may join a run at all
+//! - [`wake`]: when to wake another worker; [`way`]: whether helpers may join a run at all;
+//!   [`grain`]: whether there are nodes in it at all
 
+pub mod grain;
 pub mod grants;
 pub mod list;
 pub mod pools;

@@ -1,0 +1,199 @@
+//! Whether a workflow runs as its nodes or fused into one: described and dispatched step by step, or as plain code.
+//!
+//! To describe a step and to dispatch it costs some hundreds of nanoseconds. Where steps take no longer than that, and
+//! nothing can be left out, put together or run at the same time, the sum of it is all that an engine can add. Both
+//! grains are measured, description included: no model of the cost is right on every machine.
+
+use crate::predict::{UNKNOWN_NS, updated_ns};
+
+/// How fine a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grain {
+    /// Every step call is a node.
+    Nodes,
+    /// The whole workflow is one node, in which its steps are plain calls.
+    Fused,
+}
+
+/// A run in which every step call was a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedNodes {
+    /// From the begin of its description to its end.
+    pub elapsed_ns: u64,
+    /// The sum over its nodes of how long they took.
+    pub work_ns: u64,
+    /// How many nodes it had.
+    pub n_nodes: usize,
+}
+
+/// What is known of the runs of one workflow, in both grains.
+///
+/// # Examples
+///
+/// ```
+/// use makespan_core::sched::grain::{Grain, Grains, ObservedNodes};
+///
+/// let mut grains = Grains::default();
+/// // A thousand steps of 0.5 µs, each of which costs 1 µs more as a node.
+/// for _ in 0..2 {
+///     assert_eq!(grains.choose(), Grain::Nodes);
+///     grains.observe_nodes(ObservedNodes { elapsed_ns: 1_500_000, work_ns: 500_000, n_nodes: 1_000 });
+/// }
+/// assert_eq!(grains.choose(), Grain::Fused);
+/// grains.observe_fused(600_000, 1_000);
+/// assert_eq!(grains.choose(), Grain::Fused);
+/// // The steps are longer now, which only nodes can make the best of.
+/// grains.observe_fused(9_000_000, 1_000);
+/// assert_eq!(grains.choose(), Grain::Nodes);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Grains {
+    n_runs: u64,
+    /// Picoseconds per node, description included.
+    nodes_ps: Option<u64>,
+    /// Picoseconds per step call in fused runs.
+    fused_ps: Option<u64>,
+    /// The last run by nodes says that a fused one may be faster.
+    may_gain: bool,
+}
+
+/// Less than this is not worth the loss of what is known of single nodes.
+const GAIN_NS_MIN: u64 = 200_000;
+
+/// So much of a run must be gained by fusing it, in per cent.
+const GAIN_PER_CENT_MIN: u64 = 10;
+
+/// Steps that take so many times as long as before are other steps.
+const GROWTH_MAX: u64 = 2;
+
+impl Grains {
+    /// Decides about the next run.
+    ///
+    /// The first two runs are by nodes, and the first is not measured: it may load what later ones find. If the second,
+    /// or any later one, took a tenth and 0.2 ms longer than the work in it, a fused run is made, and from then on what
+    /// is faster. Runs whose number is a power of two try nodes again, unless those took half as long again.
+    #[must_use]
+    pub fn choose(&self) -> Grain {
+        let (Some(nodes_ps), true) = (self.nodes_ps, self.may_gain) else {
+            return Grain::Nodes;
+        };
+        let Some(fused_ps) = self.fused_ps else {
+            return Grain::Fused;
+        };
+        let tries_again = (self.n_runs + 1).is_power_of_two() && nodes_ps <= fused_ps.saturating_mul(3) / 2;
+        if is_gain(nodes_ps, fused_ps) && !tries_again { Grain::Fused } else { Grain::Nodes }
+    }
+
+    /// What a run by nodes took at last, and what a fused one, in nanoseconds per step.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    pub fn ns_per_step(&self) -> (Option<f64>, Option<f64>) {
+        let ns = |ps: u64| ps as f64 / 1e3;
+        (self.nodes_ps.map(ns), self.fused_ps.map(ns))
+    }
+
+    /// Takes in a run by nodes that could have been a fused one.
+    pub fn observe_nodes(&mut self, observed: ObservedNodes) {
+        let ObservedNodes { elapsed_ns, work_ns, n_nodes } = observed;
+        self.n_runs += 1;
+        if self.n_runs > 1 {
+            let known = &mut self.nodes_ps;
+            *known = Some(updated_ns(known.unwrap_or(UNKNOWN_NS), ps_each(elapsed_ns, n_nodes)));
+            self.may_gain = elapsed_ns.saturating_sub(work_ns) > GAIN_NS_MIN && is_gain(elapsed_ns, work_ns);
+        }
+    }
+
+    /// Takes in a fused run, and how many calls of steps it made.
+    ///
+    /// If they took more than twice as long as those before, all that is known is forgotten: there may be something to
+    /// gain by nodes again.
+    pub fn observe_fused(&mut self, elapsed_ns: u64, n_calls: usize) {
+        let ps = ps_each(elapsed_ns, n_calls);
+        if self.fused_ps.is_some_and(|known| ps > known.saturating_mul(GROWTH_MAX)) {
+            *self = Self { n_runs: 1, ..Self::default() };
+            return;
+        }
+        self.n_runs += 1;
+        self.fused_ps = Some(updated_ns(self.fused_ps.unwrap_or(UNKNOWN_NS), ps));
+    }
+}
+
+fn is_gain(before: u64, after: u64) -> bool {
+    let (before, after) = (u128::from(before), u128::from(after));
+    after * 100 < before * u128::from(100 - GAIN_PER_CENT_MIN)
+}
+
+fn ps_each(elapsed_ns: u64, n: usize) -> u64 {
+    let ps = u128::from(elapsed_ns) * 1_000 / n.max(1) as u128;
+    u64::try_from(ps).unwrap_or(UNKNOWN_NS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: ObservedNodes = ObservedNodes { elapsed_ns: 1_500_000, work_ns: 500_000, n_nodes: 1_000 };
+
+    fn after(runs: &[ObservedNodes]) -> Grains {
+        let mut grains = Grains::default();
+        for &run in runs {
+            grains.observe_nodes(run);
+        }
+        grains
+    }
+
+    #[test]
+    fn test_nothing_is_fused_without_a_gain() {
+        let shared = ObservedNodes { elapsed_ns: 5_000_000, work_ns: 9_000_000, n_nodes: 4 };
+        let long = ObservedNodes { elapsed_ns: 10_000_000, work_ns: 9_500_000, n_nodes: 4 };
+        let short = ObservedNodes { elapsed_ns: 100_000, work_ns: 1_000, n_nodes: 4 };
+        for run in [shared, long, short] {
+            assert_eq!(after(&[run; 9]).choose(), Grain::Nodes, "{run:?}");
+        }
+        assert_eq!(after(&[SMALL]).choose(), Grain::Nodes, "the first run is not measured");
+        assert_eq!(after(&[SMALL; 2]).choose(), Grain::Fused);
+    }
+
+    #[test]
+    fn test_what_is_faster_is_taken() {
+        let mut grains = after(&[SMALL; 2]);
+        grains.observe_fused(1_450_000, 1_000);
+        assert_eq!(grains.choose(), Grain::Nodes, "less than a tenth is gained");
+        let mut grains = after(&[SMALL; 2]);
+        let mut n_by_nodes = 0;
+        for _ in 0..100 {
+            match grains.choose() {
+                Grain::Fused => grains.observe_fused(1_200_000, 1_000),
+                Grain::Nodes => {
+                    n_by_nodes += 1;
+                    grains.observe_nodes(SMALL);
+                }
+            }
+        }
+        assert_eq!(n_by_nodes, 5, "runs 4, 8, 16, 32 and 64 try again");
+        let mut grains = after(&[SMALL; 2]);
+        for _ in 0..100 {
+            assert_eq!(grains.choose(), Grain::Fused, "nodes take more than half as long again");
+            grains.observe_fused(600_000, 1_000);
+        }
+    }
+
+    #[test]
+    fn test_runs_of_other_sizes_are_compared_by_call() {
+        let mut grains = after(&[SMALL; 2]);
+        grains.observe_fused(600_000, 1_000);
+        grains.observe_fused(6_000_000, 10_000);
+        assert_eq!(grains.choose(), Grain::Fused);
+        grains.observe_fused(6_000_000, 1_000);
+        assert_eq!(grains.choose(), Grain::Nodes);
+        grains.observe_nodes(ObservedNodes { elapsed_ns: 4_000_000, work_ns: 6_000_000, n_nodes: 1_000 });
+        assert_eq!(grains.choose(), Grain::Nodes, "longer steps run at the same time");
+    }
+
+    #[test]
+    fn test_empty_runs_are_observed_too() {
+        let mut grains = after(&[ObservedNodes { elapsed_ns: 0, work_ns: 0, n_nodes: 0 }; 3]);
+        grains.observe_fused(0, 0);
+        assert_eq!(grains.choose(), Grain::Nodes);
+    }
+}
