@@ -210,7 +210,7 @@ def test_a_strategy_that_names_an_unknown_pass_is_refused() -> None:
         def options(self, facts: ms.abc.WorkflowFacts, /) -> ms.abc.RunOptions:
             return super().options(facts)._replace(passes=("fly",))
 
-    with pytest.raises(ms.ValidationError, match="prune, dedupe and cache"):
+    with pytest.raises(ms.ValidationError, match="prune, dedupe, cache and check"):
         ms.SequentialExecutionEngine(Odd()).run(ms.Workflow.sequence([abs]), 1)
 
 
@@ -221,3 +221,80 @@ def test_everything_may_be_left_out(calls: Calls) -> None:
     run = workflow.run()
     assert (run.value, calls.made, run.nodes.outcome) == (5, [], ["pruned"])
     assert (run.makespan_s, run.critical_path().paths) == (0.0, ())
+
+
+class Checked:
+    """A long step and a check beside it, which write down when they are called."""
+
+    def __init__(self, *, reads: str = "", writes: str = "") -> None:
+        self.made: list[str] = []
+        self.long = ms.step(lambda: self.made.append("long"), name="long", writes=writes or ())
+        self.check = ms.step(self._refuse, name="check", cheap_check=True, reads=reads or ())
+        self.look = ms.step(lambda: self.made.append("look"), name="look")
+
+    def _refuse(self, *_: Any) -> None:
+        self.made.append("check")
+        raise ms.Failed("no point in going on")
+
+    def workflow(self) -> ms.Workflow:
+        workflow = ms.Workflow("checked")
+        workflow.add(self.long)
+        workflow.add(self.check, workflow.add(self.look))
+        return workflow
+
+
+def run_failing(engine: ms.SequentialExecutionEngine, workflow: ms.Workflow) -> None:
+    with pytest.raises(ms.RunFailedError, match="checked: 1 step failed"):
+        engine.run(workflow)
+
+
+@every_engine
+def test_a_check_that_fails_spares_what_would_be_in_vain(engine: ms.SequentialExecutionEngine) -> None:
+    checked = Checked()
+    run_failing(engine, checked.workflow())
+    if engine.strategy.name == "sequential":
+        assert checked.made == ["long", "look", "check"]
+    elif engine.workers == 1:
+        assert checked.made == ["look", "check"]
+    else:
+        # Another worker may have begun the long step meanwhile.
+        assert [name for name in checked.made if name != "long"] == ["look", "check"]
+
+
+def test_a_check_waits_for_the_effects_that_it_reads() -> None:
+    checked = Checked(reads="table", writes="table")
+    with ms.SequentialExecutionEngine("optimized", 1) as engine:
+        run_failing(engine, checked.workflow())
+    assert checked.made == ["long", "look", "check"]
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        ms.OptimizedSequentialStrategy(passes=["prune", "dedupe"]),
+        ms.OptimizedSequentialStrategy(stop_on_failure=False),
+        ms.SequentialStrategy(),
+    ],
+    ids=["switched off", "goes on anyway", "sequential"],
+)
+def test_program_order_where_checks_are_not_put_first(strategy: Any) -> None:
+    checked = Checked()
+    with ms.SequentialExecutionEngine(strategy, 1) as engine:
+        run_failing(engine, checked.workflow())
+    assert checked.made == ["long", "look", "check"]
+
+
+def test_checks_come_first_in_planned_orders_too() -> None:
+    checked = Checked()
+    with ms.SequentialExecutionEngine("smart", 2) as engine:
+        workflow = checked.workflow()
+        prepared = engine.prepare(workflow)
+        for _ in range(3):
+            assert prepared.order() == [1, 2, 0]
+            with pytest.raises(ms.RunFailedError):
+                prepared.run()
+
+
+def test_a_check_is_one_or_is_none() -> None:
+    with pytest.raises(ms.ConfigurationError, match="cheap_check"):
+        ms.step(abs, cheap_check="yes")  # type: ignore[call-overload]

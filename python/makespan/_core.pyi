@@ -261,6 +261,7 @@ class Step:
         n_outputs: int,
         pick: Step | None,
         is_kept: bool,
+        is_cheap_check: bool,
         is_pure: bool,
         needs: list[tuple[str, int]],
         batch: Callable[..., object] | None,

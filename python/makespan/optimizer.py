@@ -26,8 +26,9 @@ __all__ = ["PASSES", "REWRITES", "Rewriting", "WorkflowOptimizer"]
 REWRITES = ("prune", "dedupe")
 """The passes that rewrite a graph by itself, in the order in which they do."""
 
-PASSES = (*REWRITES, "cache")
-"""The passes that rewrite a graph before a run: the last one by what the engine's cache has."""
+PASSES = (*REWRITES, "cache", "check")
+"""The passes that rewrite a graph before a run: ``cache`` by what the engine's cache has; ``check`` leaves its nodes as
+they are, and puts those first whose steps are a ``cheap_check``, where a failure ends the run."""
 
 
 def checked_passes(passes: Iterable[str]) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ class StepOptions(EffectOptions, total=False):
     """Options of `step`."""
 
     pure: bool
+    cheap_check: bool
     cache: bool | Caching
     batch: Callable[..., Collection[Any]] | None
     max_batch: int | None
@@ -157,6 +158,9 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
     pure
         A promise: the result depends on the arguments only, and nothing else happens. A call whose result nobody needs
         may be left out, and of equal calls one may be made for all, whose result they share.
+    cheap_check
+        A promise: it takes next to nothing, and fails where there is no point in going on. It goes first, together with
+        what it needs, as far as data and effects allow, so that a run that is bound to fail does so early.
     cache
         Keep results in the engine's `ResultCache`, and take them from there instead of calling the function again; a
         `Caching` says for how long and what counts. Needs ``pure=True``, and arguments that have a key (`key_of`).
@@ -357,6 +361,7 @@ def _make(
         n_outputs=outputs,
         pick=_PICK if outputs else None,
         is_kept=options.get("keep", False),
+        is_cheap_check=options.get("cheap_check", False),
         is_pure=options.get("pure", False),
         needs=_demands(options.get("needs")),
         batch=options.get("batch"),
@@ -386,7 +391,7 @@ def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
     outputs = options.get("outputs")
     if outputs is not None and (not isinstance(outputs, int) or isinstance(outputs, bool) or outputs < 1):
         raise ConfigurationError("outputs", outputs, "the number of results, at least 1")
-    for key in ("keep", "pure"):
+    for key in ("keep", "pure", "cheap_check"):
         if not isinstance(options.get(key, False), bool):
             raise ConfigurationError(key, options[key], "True or False")
     _check_batch(options.get("batch"), options.get("max_batch"))

@@ -17,6 +17,7 @@ from makespan import _core
 from makespan.testing import assert_same
 from makespan.testing.generated_workflows import descriptions
 from makespan.testing.reference import Touch, hazard_edges
+from makespan.testing.reference_optimizer import checks_first
 from makespan.testing.workflows import EFFECTS, Description, Ref, Tree, World
 
 pytestmark = pytest.mark.usefixtures("nervous_interpreter")
@@ -66,7 +67,7 @@ def check_calls(description: Description, world: World) -> None:
 
 
 @thorough
-@given(descriptions(with_needs=True, with_pure=True, with_batch=True, with_cache=True))
+@given(descriptions(with_needs=True, with_pure=True, with_batch=True, with_cache=True, with_checks=True))
 def test_results_and_effects_equal_serial(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -85,7 +86,9 @@ def test_results_and_effects_equal_serial(
 
 
 @thorough
-@given(descriptions(with_after=True, with_needs=True, with_pure=True, with_batch=True, with_cache=True))
+@given(
+    descriptions(with_after=True, with_needs=True, with_pure=True, with_batch=True, with_cache=True, with_checks=True)
+)
 def test_declared_order_changes_no_result(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -99,7 +102,10 @@ def test_declared_order_changes_no_result(
 
 @thorough
 @given(
-    descriptions(with_failures=True, with_needs=True, with_pure=True, with_batch=True, with_cache=True), st.booleans()
+    descriptions(
+        with_failures=True, with_needs=True, with_pure=True, with_batch=True, with_cache=True, with_checks=True
+    ),
+    st.booleans(),
 )
 def test_effects_of_a_failed_run_are_a_prefix_of_program_order(
     engines: list[ms.SequentialExecutionEngine],
@@ -174,7 +180,7 @@ def outcome_of(run: Callable[[], ms.RunResult[Any]]) -> tuple[ms.RunResult[Any],
 
 
 @thorough
-@given(descriptions(with_after=True, with_pure=True, with_batch=True, with_cache=True))
+@given(descriptions(with_after=True, with_pure=True, with_batch=True, with_cache=True, with_checks=True))
 def test_static_order_is_a_linear_extension(
     engines: list[ms.SequentialExecutionEngine], description: Description
 ) -> None:
@@ -192,6 +198,43 @@ def test_static_order_is_a_linear_extension(
                 stands_in = representatives[before]
                 assert after not in place or (stands_in is not None and place[stands_in] < place[after])
             prepared.run(*VALUES[: description.n_parameters])
+
+
+@thorough
+@given(descriptions(with_after=True, with_pure=True, with_checks=True))
+def test_checks_and_what_they_need_go_first(description: Description) -> None:
+    built = description.built(World())
+    for n_workers in (1, 2):
+        orders = []
+        program = built._finished()
+        for passes in (("prune", "dedupe"), ("prune", "dedupe", "check")):
+            strategy = ms.OptimizedSequentialStrategy(passes=passes)
+            with ms.SequentialExecutionEngine(strategy, n_workers) as engine:
+                orders.append(engine.prepare(built).order())
+        stands_in = {
+            node: other for node, other in enumerate(program.representatives(["prune", "dedupe"])) if other is not None
+        }
+        edges = [
+            (stands_in[before], stands_in[after])
+            for before, after in edges_of(description)
+            if before in stands_in and after in stands_in
+        ]
+        calls = enumerate(calls_of_nodes(description))
+        checks = [
+            stands_in[node]
+            for node, at in calls
+            if at is not None and description.calls[at].is_check and node in stands_in
+        ]
+        assert orders[1] == checks_first(orders[0], edges, checks)
+
+
+def calls_of_nodes(description: Description) -> list[int | None]:
+    """Return the place of the call that each node is; none of those that take a result apart."""
+    nodes: list[int | None] = []
+    for at, call in enumerate(description.calls):
+        nodes += [at] * (len(call.args) if call.kind == "each" else 1)
+        nodes += [None] * (call.outputs or 0)
+    return nodes
 
 
 def edges_of(description: Description) -> set[tuple[int, int]]:

@@ -87,6 +87,7 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         n_outputs=2 if pick else 0,
         pick=pick,
         is_kept=True,
+        is_cheap_check=False,
         is_pure=False,
         needs=[("net", 1_000)] if needs_net else [],
         batch=None,

@@ -38,6 +38,7 @@ def descriptions(
     with_pure: bool = False,
     with_batch: bool = False,
     with_cache: bool = False,
+    with_checks: bool = False,
 ) -> st.SearchStrategy[Description]:
     """Generate workflows: mixed arity, keyword arguments, nested handles, effects, ``each``, ``get``, several outputs.
 
@@ -57,6 +58,8 @@ def descriptions(
         Some steps have a batch form, and are called several times.
     with_cache
         Results of some of the pure steps are cached.
+    with_checks
+        Some steps are cheap checks.
 
     Returns
     -------
@@ -69,7 +72,9 @@ def descriptions(
     >>> find(descriptions(), lambda description: len(description.calls) > 1).n_parameters
     0
     """
-    return _descriptions(n_calls_max, with_failures, with_after, with_needs, with_pure, with_batch, with_cache)
+    return _descriptions(
+        n_calls_max, with_failures, with_after, with_needs, with_pure, with_batch, with_cache, with_checks
+    )
 
 
 @st.composite
@@ -82,6 +87,7 @@ def _descriptions(
     with_pure: bool,
     with_batch: bool,
     with_cache: bool,
+    with_checks: bool,
 ) -> Description:
     chooser = _Chooser(draw, n_parameters=draw(_up_to(3)))
     for at in range(draw(_up_to(n_calls_max))):
@@ -101,6 +107,8 @@ def _descriptions(
             call = replace(call, is_pure=True, reads=(), writes=(), is_effect=False, is_computed=False)
         if with_cache and call.is_pure and not chooser.one_in(3):
             call = replace(call, is_cached=True)
+        if with_checks and not call.is_effect and call.kind != "get" and chooser.one_in(4):
+            call = replace(call, is_check=True)
         if with_failures and call.kind == "step" and chooser.one_in(5):
             call = replace(call, failure=chooser.among(_FAILURES))
         if with_after and call.kind != "each" and at:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["PlainCall", "representatives"]
+__all__ = ["PlainCall", "checks_first", "representatives"]
 
 
 @dataclass(frozen=True)
@@ -94,3 +94,32 @@ def representatives(calls: Sequence[PlainCall], outputs: Iterable[int], passes: 
                     break
         found.append(first)
     return found
+
+
+def checks_first(order: Iterable[int], edges: Iterable[tuple[int, int]], checks: Iterable[int]) -> list[int]:
+    """Return an order with checks, and whatever they need, before all else.
+
+    Parameters
+    ----------
+    order
+        Nodes, each after those that it needs.
+    edges
+        Before and after.
+    checks
+        The nodes that go first.
+
+    Returns
+    -------
+    order
+        Among those that go first, and among the others, nothing changes. O(n · m).
+
+    Examples
+    --------
+    >>> checks_first([0, 1, 2], [(1, 2)], [2])
+    [1, 2, 0]
+    """
+    order, edges = list(order), set(edges)
+    first = set(checks)
+    while more := {before for before, after in edges if after in first} - first:
+        first |= more
+    return sorted(order, key=lambda node: node not in first)

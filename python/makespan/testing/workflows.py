@@ -137,6 +137,8 @@ class Call:
         Its step has a batch form.
     is_cached
         Results of its step, which is pure, are cached.
+    is_check
+        Its step is a cheap check.
 
     Examples
     --------
@@ -164,6 +166,7 @@ class Call:
     repeats: int | None = None
     is_batched: bool = False
     is_cached: bool = False
+    is_check: bool = False
 
     def stamp(self, at: int) -> int:
         """Return the number that its step is told: its place, or that of the call that it repeats.
@@ -370,6 +373,7 @@ class _Steps:
             function,
             name=call.form,
             pure=call.is_pure,
+            cheap_check=call.is_check,
             cache=call.is_cached and ms.Caching(version=f"{world.number} {bound_at} {call}"),
             reads=(lambda *_args, **_kwargs: reads) if call.is_computed else reads,
             writes=(lambda *_args, **_kwargs: writes) if call.is_computed else writes,

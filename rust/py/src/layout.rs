@@ -85,12 +85,13 @@ pub(crate) enum Ordering<'a> {
 }
 
 impl Layout {
-    /// Lays a program out for one worker, in program order where the edges allow.
+    /// Lays a program out for one worker, in program order where the edges and checks allow.
     pub(crate) fn serial(py: Python<'_>, optimized: &Arc<Optimized>) -> BindResult<Self> {
-        if optimized.calls.is_program_ordered() {
+        if optimized.calls.is_program_ordered() && !optimized.has_checks_to_put_first() {
             return Ok(Self::in_order(py, optimized, None, None));
         }
-        let order = optimized.graph()?.topological_order().collect();
+        let graph = optimized.graph()?;
+        let order = optimized.checks_first(&graph, graph.topological_order().collect());
         Ok(Self::in_order(py, optimized, Some(order), None))
     }
 
@@ -141,6 +142,13 @@ impl Layout {
         let (order, expected_makespan_ns) = match planned {
             Some(planned) => (planned.order, Some(planned.makespan_ns)),
             None => (static_order(&graph, &filled_ns, n_workers), None),
+        };
+        let order = match order {
+            StaticOrder::Identity if optimized.has_checks_to_put_first() => {
+                StaticOrder::Order(optimized.checks_first(&graph, graph.topological_order().collect()))
+            }
+            StaticOrder::Identity => StaticOrder::Identity,
+            StaticOrder::Order(order) => StaticOrder::Order(optimized.checks_first(&graph, order)),
         };
         let laid_out = match order {
             StaticOrder::Identity => {

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use makespan_core::graph::Graph;
+use makespan_core::graph::{Graph, NodeId};
 use makespan_core::optimize::{Answered, Fate, Passes, Rewrite, Word, cut_off};
+use makespan_core::plan::checks_first;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
 use rustc_hash::FxHashMap;
@@ -22,6 +23,8 @@ pub(crate) struct Switches {
     pub(crate) passes: Passes,
     /// Take results from the cache.
     pub(crate) cache: bool,
+    /// Put cheap checks first.
+    pub(crate) check: bool,
 }
 
 impl FromPyObject<'_, '_> for Switches {
@@ -29,20 +32,21 @@ impl FromPyObject<'_, '_> for Switches {
 
     fn extract(names: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let mut passes = Passes { prune: false, dedupe: false };
-        let mut cache = false;
+        let (mut cache, mut check) = (false, false);
         for name in names.extract::<Vec<String>>()? {
             match name.as_str() {
                 "prune" => passes.prune = true,
                 "dedupe" => passes.dedupe = true,
                 "cache" => cache = true,
+                "check" => check = true,
                 _ => {
                     let value = names.to_owned().unbind();
-                    let expected = "names of passes, among prune, dedupe and cache";
+                    let expected = "names of passes, among prune, dedupe, cache and check";
                     return Err(BindError::Argument { argument: "passes".to_owned(), value, expected }.into());
                 }
             }
         }
-        Ok(Self { passes, cache })
+        Ok(Self { passes, cache, check })
     }
 }
 
@@ -55,6 +59,8 @@ pub(crate) struct Optimized {
     rewrite: Option<Rewrite>,
     /// By call, whether its result is at hand; empty where none is.
     answered: Vec<bool>,
+    /// Cheap checks are put first.
+    puts_checks_first: bool,
 }
 
 impl Optimized {
@@ -62,15 +68,15 @@ impl Optimized {
     pub(crate) fn new(
         py: Python<'_>,
         program: &Arc<Program>,
-        passes: Passes,
+        switches: Switches,
         is_pure: impl Fn(&PyStep) -> bool,
     ) -> Self {
-        let rewrite = rewrite_of(py, program, passes, is_pure);
+        let rewrite = rewrite_of(py, program, switches.passes, is_pure);
         let calls = match &rewrite {
             None => Arc::clone(&program.calls),
             Some(rewrite) => Arc::new(program.calls.rewritten(rewrite)),
         };
-        Self { program: Arc::clone(program), calls, rewrite, answered: Vec::new() }
+        Self { program: Arc::clone(program), calls, rewrite, answered: Vec::new(), puts_checks_first: switches.check }
     }
 
     /// Leaves out what is not needed when some results are at hand; `answer` tells of a call whether its is.
@@ -106,7 +112,8 @@ impl Optimized {
             (Some(rewrite), Some(next)) => Some(rewrite.then(&next)),
         };
         let answered = answered.map(|(is_answered, _)| is_answered).collect();
-        Some(Self { program: Arc::clone(&self.program), calls, rewrite, answered })
+        let puts_checks_first = self.puts_checks_first;
+        Some(Self { program: Arc::clone(&self.program), calls, rewrite, answered, puts_checks_first })
     }
 
     /// Whether the result of a call is at hand.
@@ -158,6 +165,20 @@ impl Optimized {
     /// How many nodes were pruned, and how many were merged.
     pub(crate) fn n_pruned_and_merged(&self) -> (usize, usize) {
         self.rewrite.as_ref().map_or((0, 0), Rewrite::n_pruned_and_merged)
+    }
+
+    /// The calls in an order with cheap checks first; the order itself where there are none.
+    pub(crate) fn checks_first(&self, graph: &Graph, order: Vec<NodeId>) -> Vec<NodeId> {
+        if !self.has_checks_to_put_first() {
+            return order;
+        }
+        let of_step: Vec<bool> = self.program.steps.iter().map(|step| step.get().is_cheap_check()).collect();
+        checks_first(graph, order, |call| of_step[self.step_idx(call.index())])
+    }
+
+    /// Whether program order may have to give way to checks.
+    pub(crate) fn has_checks_to_put_first(&self) -> bool {
+        self.puts_checks_first && self.program.has_cheap_checks
     }
 
     /// The index of the step that a call is of.

@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use makespan_core::optimize::Passes;
 use makespan_core::predict::{UNKNOWN_NS, filled_ns};
 use makespan_core::sched::FailurePolicy;
 use makespan_core::sched::way::Why;
@@ -66,7 +65,7 @@ pub(crate) struct PyPrepared {
     helpers: Helpers,
     /// Why the strategy chose as it did.
     reasons: Arc<[String]>,
-    passes: Passes,
+    passes: Switches,
     /// The order is planned where that can pay.
     plans: bool,
     /// None where no calls are put together.
@@ -418,7 +417,8 @@ impl PyPrepared {
             resources,
             helpers,
             reasons: reasons.into(),
-            passes: passes.passes,
+            // Where the rest goes on after a failure, nothing is gained by failing early.
+            passes: Switches { check: passes.check && stops_on_failure, ..passes },
             plans,
             batching,
             predictor,

@@ -38,6 +38,8 @@ pub(crate) struct Program {
     pub(crate) has_kept_steps: bool,
     /// Some step needs a grant.
     pub(crate) has_needs: bool,
+    /// Some step is a cheap check.
+    pub(crate) has_cheap_checks: bool,
     /// Equal for programs that make the same step calls in the same order.
     pub(crate) fingerprint: u64,
 }
@@ -79,6 +81,7 @@ impl Program {
             recording.after,
         );
         let has_needs = recording.steps.iter().any(|step| !step.bind(py).get().needs().is_empty());
+        let has_cheap_checks = recording.steps.iter().any(|step| step.get().is_cheap_check());
         let program = Self {
             fingerprint: fingerprint(&recording.names),
             names: Arc::new(recording.names),
@@ -90,6 +93,7 @@ impl Program {
             output,
             has_kept_steps: recording.has_kept,
             has_needs,
+            has_cheap_checks,
         };
         if !program.calls.is_program_ordered() {
             // Only a named forward reference can point backwards: this is where a cycle can be.
@@ -340,7 +344,7 @@ impl PyProgram {
             step.is_pure()
                 || (matches!(step.declared(), Declared::Nothing) && assumed_pure.contains(step.name()))
         };
-        Optimized::new(py, &self.0, passes.passes, is_pure).representatives()
+        Optimized::new(py, &self.0, passes, is_pure).representatives()
     }
 
     /// Edges of values that are passed, and of declared order: (before, after), perhaps repeated.

@@ -70,6 +70,7 @@ impl PyRecord {
     pub(crate) fn fusible(&self) -> Option<(u64, usize)> {
         let program = &self.layout.program;
         let is_plain = !program.has_needs
+            && !program.has_cheap_checks
             && !program.has_kept_steps
             && self.layout.optimized.n_pruned_and_merged() == (0, 0)
             && program

@@ -117,6 +117,7 @@ pub(crate) struct PyStep {
     /// Takes one of the results, `(results, idx, n_outputs)`; there when `n_outputs` is not 0.
     pick: Option<Py<PyStep>>,
     is_kept: bool,
+    is_cheap_check: bool,
     /// Its result depends on its arguments only, and it does nothing else.
     is_pure: bool,
     /// What a call occupies while it runs.
@@ -168,6 +169,10 @@ impl PyStep {
 
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    pub(crate) fn is_cheap_check(&self) -> bool {
+        self.is_cheap_check
     }
 
     pub(crate) fn is_pure(&self) -> bool {
@@ -252,7 +257,7 @@ impl PyStep {
 #[pymethods]
 impl PyStep {
     #[new]
-    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_pure, needs, batch, max_batch, caching))]
+    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_cheap_check, is_pure, needs, batch, max_batch, caching))]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
     fn new(
         function: Py<PyAny>,
@@ -263,6 +268,7 @@ impl PyStep {
         n_outputs: u32,
         pick: Option<Py<PyStep>>,
         is_kept: bool,
+        is_cheap_check: bool,
         is_pure: bool,
         needs: Demands,
         batch: Option<Py<PyAny>>,
@@ -287,6 +293,7 @@ impl PyStep {
             n_outputs,
             pick,
             is_kept,
+            is_cheap_check,
             is_pure,
             needs,
             batch,

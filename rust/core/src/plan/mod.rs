@@ -2,6 +2,7 @@
 //!
 //! - [`mod@static_order`]: one order for all runs of a graph, from expected durations
 //! - [`run_order()`]: the same under resources, planned where that can pay
+//! - [`checks_first()`]: what may fail goes before what would be in vain
 //! - [`Problem`]: a graph, durations, demands and capacities; what is wrong with a schedule
 //! - [`plan()`]: the method by size, the first schedule, the search, and what is known about the result
 //! - [`list_schedule`]: parallel schedule generation, for graphs of any size
@@ -21,6 +22,7 @@
 mod bound;
 mod budget;
 mod chain;
+mod checks_first;
 mod compact;
 pub mod constrained;
 mod error;
@@ -42,6 +44,7 @@ mod workers;
 
 pub use self::bound::lower_bound;
 pub use self::chain::{CriticalChain, critical_chain};
+pub use self::checks_first::checks_first;
 pub use self::error::{PlanError, TOTAL_NS_MAX};
 pub use self::list::list_schedule;
 pub use self::memory::{
