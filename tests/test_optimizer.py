@@ -210,7 +210,7 @@ def test_a_strategy_that_names_an_unknown_pass_is_refused() -> None:
         def options(self, facts: ms.abc.WorkflowFacts, /) -> ms.abc.RunOptions:
             return super().options(facts)._replace(passes=("fly",))
 
-    with pytest.raises(ms.ValidationError, match="prune, dedupe, cache and check"):
+    with pytest.raises(ms.ValidationError, match="prune, dedupe, combine, cache and check"):
         ms.SequentialExecutionEngine(Odd()).run(ms.Workflow.sequence([abs]), 1)
 
 
@@ -298,3 +298,121 @@ def test_checks_come_first_in_planned_orders_too() -> None:
 def test_a_check_is_one_or_is_none() -> None:
     with pytest.raises(ms.ConfigurationError, match="cheap_check"):
         ms.step(abs, cheap_check="yes")  # type: ignore[call-overload]
+
+
+class Columns:
+    """A table that is read, columns of it, and a step that reads only these."""
+
+    def __init__(self, **options: Any) -> None:
+        self.made: list[str] = []
+        self.read = ms.step(self._read, name="read", pure=True)
+        self.read_columns = ms.step(self._read_columns, name="read_columns", pure=True)
+        self.columns = ms.step(
+            self._columns, name="columns", pure=True, merge={self.read: self.read_columns}, **options
+        )
+
+    def _read(self, path: str) -> dict[str, str]:
+        self.made.append("read")
+        return {name: f"{path}.{name}" for name in "abc"}
+
+    def _columns(self, table: dict[str, str], names: str) -> list[str]:
+        self.made.append("columns")
+        return [table[name] for name in names]
+
+    def _read_columns(self, path: str, names: str) -> list[str]:
+        self.made.append("read_columns")
+        return [f"{path}.{name}" for name in names]
+
+
+@every_engine
+def test_a_declared_merge_is_one_call(engine: ms.SequentialExecutionEngine) -> None:
+    table = Columns()
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(table.columns, workflow.add(table.read, "t"), names="ac"))
+    for _ in range(3):
+        run = engine.run(workflow)
+        assert run.value == ["t.a", "t.c"]
+        if engine.strategy.name == "sequential":
+            assert table.made == ["read", "columns"]
+        else:
+            assert table.made == ["read_columns"]
+            assert (run.n_calls, run.outcome_counts["combined"]) == (1, 1)
+            assert run.nodes.outcome == ["combined", "finished"]
+            assert "made together with demo/columns[0]" in run.explain("read[0]")
+            assert "made together with demo/read[0]" in run.explain("columns[0]")
+            assert "came after" not in run.explain("columns[0]")
+            assert run.analyze().makespan_s >= 0
+        table.made.clear()
+
+
+def test_a_result_that_others_need_is_not_merged_away() -> None:
+    table = Columns()
+    for use in ("other", "output", "after", "keyword", "nested"):
+        workflow = ms.Workflow("demo")
+        read = workflow.add(table.read, path="t") if use == "keyword" else workflow.add(table.read, "t")
+        columns = workflow.add(table.columns, read, "a")
+        outputs: list[Any] = [columns]
+        if use == "other":
+            outputs.append(workflow.add(table.columns, read, "b"))
+        elif use == "output":
+            outputs.append(read)
+        elif use == "after":
+            workflow.add(ms.step(list, name="later", writes="log"), after=[read])
+        elif use == "nested":
+            nested: Any = {"a": workflow.add(table.read, "t")}
+            outputs = [workflow.add(table.columns, nested, "a")]
+        workflow.output(outputs)
+        assert not ms.WorkflowOptimizer().optimize(workflow).combined, use
+        with ms.SequentialExecutionEngine("optimized") as engine:
+            assert engine.run(workflow).value == workflow.serial()
+        assert "read_columns" not in table.made
+
+
+@pytest.mark.parametrize(
+    "options", [{"cache": ms.Caching(version="1")}, {"batch": lambda *_: []}], ids=["cache", "batch"]
+)
+def test_cached_and_batched_calls_are_made_by_themselves(options: dict[str, Any]) -> None:
+    table = Columns(**options)
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(table.columns, workflow.add(table.read, "t"), "a"))
+    assert not ms.WorkflowOptimizer().optimize(workflow).combined
+
+
+def test_a_merge_that_fails_is_the_failure_of_the_later_node() -> None:
+    table = Columns()
+    with ms.SequentialExecutionEngine("optimized") as engine:
+        workflow = ms.Workflow("demo")
+        names: Any = 5
+        workflow.output(workflow.add(table.columns, workflow.add(table.read, "t"), names))
+        with pytest.raises(ms.RunFailedError) as caught:
+            engine.run(workflow)
+    assert str(caught.value.failures[0]) == "demo/columns[0] failed: TypeError: 'int' object is not iterable"
+
+
+def test_what_a_merged_step_needs_is_what_is_granted() -> None:
+    manager = ms.ResourceManager({"disk": 1})
+    seen: list[float] = []
+
+    def read_columns(path: str, names: str) -> list[str]:
+        seen.append(manager.usage()["disk"].used)
+        return [f"{path}.{name}" for name in names]
+
+    table = Columns()
+    both = ms.step(read_columns, pure=True, needs={"disk": 1})
+    columns = table.columns.with_options(merge={table.read: both})
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(columns, workflow.add(table.read, "t"), "a"))
+    with ms.SequentialExecutionEngine("optimized", resources=manager) as engine:
+        assert engine.run(workflow).value == ["t.a"]
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(
+    "merge", [{abs: abs}, "read", {ms.step(abs, name="impure"): ms.step(abs, name="x", pure=True)}]
+)
+def test_merges_are_pure_steps_by_pure_step(merge: Any) -> None:
+    with pytest.raises(ms.ConfigurationError, match="merge"):
+        ms.step(abs, pure=True, merge=merge)
+    table = Columns()
+    with pytest.raises(ms.ConfigurationError, match="nothing without pure=True"):
+        ms.step(abs, merge={table.read: table.read_columns})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PASSES", "REWRITES", "Rewriting", "WorkflowOptimizer"]
 
-REWRITES = ("prune", "dedupe")
+REWRITES = ("prune", "dedupe", "combine")
 """The passes that rewrite a graph by itself, in the order in which they do."""
 
 PASSES = (*REWRITES, "cache", "check")
@@ -60,7 +60,7 @@ class Rewriting:
     >>> wf = ms.Workflow("demo")
     >>> wf.output([wf.add(load, 1), wf.add(load, 1)])
     >>> ms.WorkflowOptimizer().optimize(wf)
-    <rewriting: 1 of 2 nodes run, 0 pruned, 1 merged>
+    <rewriting: 1 of 2 nodes run, 0 pruned, 1 merged, 0 combined>
     """
 
     def __init__(self, program: _core.Program, passes: tuple[str, ...]) -> None:
@@ -69,6 +69,7 @@ class Rewriting:
         self.passes: tuple[str, ...] = passes
         self._program = program
         self._representatives = program.representatives(passes)
+        self._combined = set(program.combined(passes))
 
     @property
     def n_nodes(self) -> int:
@@ -96,8 +97,13 @@ class Rewriting:
         return {
             self.paths[node]: self.paths[other]
             for node, other in enumerate(self._representatives)
-            if other is not None and other != node
+            if other is not None and other != node and node not in self._combined
         }
+
+    @property
+    def combined(self) -> dict[str, str]:
+        """Paths of the nodes whose calls are not made by themselves, and of the later one that is made for both."""
+        return {self.paths[node]: self.paths[self._representatives[node] or 0] for node in sorted(self._combined)}
 
     @cached_property
     def graph(self) -> DependencyGraph:
@@ -163,10 +169,11 @@ class Rewriting:
             "passes": list(self.passes),
             "pruned": self.pruned,
             "merged": self.merged,
+            "combined": self.combined,
         }
 
     def __repr__(self) -> str:
-        counts = f"{len(self.pruned)} pruned, {len(self.merged)} merged"
+        counts = f"{len(self.pruned)} pruned, {len(self.merged)} merged, {len(self._combined)} combined"
         return f"<rewriting: {self.n_runs} of {self.n_nodes} nodes run, {counts}>"
 
 
@@ -182,6 +189,8 @@ class WorkflowOptimizer:
     dedupe
         Make equal calls of pure steps once: the same function, and arguments that are the same value (numbers, strings,
         bytes), the same object, or results of calls that are equal. Calls that ``after=`` orders stay by themselves.
+    combine
+        Make one call for two where a step declares it (``merge=``).
 
     Raises
     ------
@@ -199,16 +208,15 @@ class WorkflowOptimizer:
     ...     load("never used")
     ...     return load("used")
     >>> ms.WorkflowOptimizer().optimize(report)
-    <rewriting: 1 of 2 nodes run, 1 pruned, 0 merged>
+    <rewriting: 1 of 2 nodes run, 1 pruned, 0 merged, 0 combined>
     """
 
-    def __init__(self, *, prune: bool = True, dedupe: bool = True) -> None:
-        for key, value in (("prune", prune), ("dedupe", dedupe)):
+    def __init__(self, *, prune: bool = True, dedupe: bool = True, combine: bool = True) -> None:
+        switches = {"prune": prune, "dedupe": dedupe, "combine": combine}
+        for key, value in switches.items():
             if not isinstance(value, bool):
                 raise ConfigurationError(key, value, "True or False")
-        self.passes: tuple[str, ...] = tuple(
-            name for name, is_on in zip(REWRITES, (prune, dedupe), strict=True) if is_on
-        )
+        self.passes: tuple[str, ...] = tuple(name for name in REWRITES if switches[name])
 
     def optimize(
         self, workflow: WorkflowFunction[..., Any] | Workflow, /, *args: object, **kwargs: object
@@ -270,5 +278,7 @@ def graph_of_running(representatives: Sequence[int | None], edges: Iterable[Edge
     place = np.cumsum(runs) - 1
     before, after = (np.concatenate(ends) for ends in zip(*edges, strict=True))
     before = stands_in[before]
-    is_left = (before >= 0) & runs[after]
+    after = stands_in[after]
+    # Between calls that are made as one there is nothing to wait for.
+    is_left = (before >= 0) & (after >= 0) & (before != after)
     return DependencyGraph.from_edges(int(runs.sum()), place[before[is_left]], place[after[is_left]])

@@ -20,7 +20,7 @@ __all__ = ["CriticalPath", "NodeColumns", "RunResult"]
 
 R = TypeVar("R")
 
-OUTCOMES = ("finished", "failed", "skipped", "cancelled", "pruned", "merged", "cached")
+OUTCOMES = ("finished", "failed", "skipped", "cancelled", "pruned", "merged", "cached", "combined")
 
 
 class CriticalPath(NamedTuple):
@@ -88,7 +88,7 @@ class NodeColumns:
 
     @property
     def outcome(self) -> list[str]:
-        """How each node ended: finished, failed, skipped (after a failure), cancelled, pruned, merged or cached."""
+        """How each node ended, one of `OUTCOMES`: skipped after a failure, cancelled when the run stopped."""
         return [OUTCOMES[code] for code in self.outcome_code.tolist()]
 
     @property
@@ -344,7 +344,14 @@ class RunResult(Generic[R]):
         if columns.outcome[node] == "merged":
             lines.append(f"  is the same call as {self.paths[self._ran_for[node]]}, whose result was taken")
             return "\n".join(lines)
+        if columns.outcome[node] == "combined":
+            lines.append(f"  was made together with {self.paths[self._ran_for[node]]}, in one call of a step for both")
+            return "\n".join(lines)
         reasons = program.reasons(node)
+        along = [self.paths[other] for other, _ in reasons if self._ran_for[other] == node]
+        if along:
+            lines.append(f"  was made together with {', '.join(along)}, in one call of a step for all")
+        reasons = [(other, why) for other, why in reasons if self._ran_for[other] != node]
         if reasons:
             before = ", ".join(f"{self.paths[other]} ({', '.join(why)})" for other, why in reasons)
             wait = ""

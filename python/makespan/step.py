@@ -48,6 +48,7 @@ class StepOptions(EffectOptions, total=False):
 
     pure: bool
     cheap_check: bool
+    merge: Mapping[Step[..., Any], Step[..., Any]] | None
     cache: bool | Caching
     batch: Callable[..., Collection[Any]] | None
     max_batch: int | None
@@ -158,6 +159,11 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
     pure
         A promise: the result depends on the arguments only, and nothing else happens. A call whose result nobody needs
         may be left out, and of equal calls one may be made for all, whose result they share.
+    merge
+        By step, another step: ``{read: read_columns}`` promises that the call ``this(read(a, b), c)`` is the same as
+        ``read_columns(a, b, c)``. Where nobody else needs the result of ``read``, one call is made for both. All three
+        are pure; calls with ``cache=`` or a batch form, and those that ``after=`` orders, stay by themselves, as do
+        calls of the first that have keyword arguments or handles inside of containers.
     cheap_check
         A promise: it takes next to nothing, and fails where there is no point in going on. It goes first, together with
         what it needs, as far as data and effects allow, so that a run that is bound to fail does so early.
@@ -363,6 +369,7 @@ def _make(
         is_kept=options.get("keep", False),
         is_cheap_check=options.get("cheap_check", False),
         is_pure=options.get("pure", False),
+        merges=_merges(options.get("merge"), is_pure=options.get("pure", False)),
         needs=_demands(options.get("needs")),
         batch=options.get("batch"),
         max_batch=options.get("max_batch"),
@@ -400,6 +407,18 @@ def _check_options(options: Mapping[str, object], *, is_effect: bool) -> None:
             if options.get(key):
                 expected = "nothing: a pure step depends on its arguments only and touches nothing else"
                 raise ConfigurationError(key, options[key], expected)
+
+
+def _merges(merge: object, *, is_pure: bool) -> list[tuple[Any, Any]]:
+    if merge is None:
+        return []
+    if not isinstance(merge, Mapping) or not all(
+        isinstance(step, Step) and step._options.get("pure", False) for pair in merge.items() for step in pair
+    ):
+        raise ConfigurationError("merge", merge, "by pure step, the pure step that is called for both")
+    if not is_pure:
+        raise ConfigurationError("merge", merge, "nothing without pure=True: calls are left out")
+    return list(merge.items())
 
 
 def _check_batch(batch: object, max_batch: object) -> None:

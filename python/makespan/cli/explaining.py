@@ -32,6 +32,11 @@ def format_rewriting(rewriting: ms.Rewriting) -> list[tuple[str, str]]:
             or "none: no two calls of pure steps are equal",
         ),
         (
+            "combined",
+            some(f"{path} with {other}" for path, other in rewriting.combined.items())
+            or "none: no step declares merge= for what it takes",
+        ),
+        (
             "promises",
             some(
                 f"pure=True on {step} would save {plural(n, 'call')}" for step, n in rewriting.missing_promises.items()

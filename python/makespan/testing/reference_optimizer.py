@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["PlainCall", "checks_first", "representatives"]
+__all__ = ["PlainCall", "checks_first", "combined", "representatives"]
 
 
 @dataclass(frozen=True)
@@ -123,3 +123,42 @@ def checks_first(order: Iterable[int], edges: Iterable[tuple[int, int]], checks:
     while more := {before for before, after in edges if after in first} - first:
         first |= more
     return sorted(order, key=lambda node: node not in first)
+
+
+def combined(
+    calls: Sequence[PlainCall], outputs: Iterable[int], merges: Mapping[tuple[str, str], str]
+) -> dict[int, int]:
+    """Return the calls that are not made by themselves, and the later ones that are made for them as well.
+
+    Parameters
+    ----------
+    calls
+        In program order; the first call of ``taken`` is the first argument.
+    outputs
+        The calls whose results are wanted.
+    merges
+        By the steps of a call and of the one that takes its result first: the step that does both.
+
+    Returns
+    -------
+    made_by
+        By place. O(n²).
+
+    Examples
+    --------
+    >>> combined([PlainCall("read"), PlainCall("columns", (0,))], [1], {("read", "columns"): "read_columns"})
+    {0: 1}
+    """
+    outputs, made_by = set(outputs), {}
+    step = [call.step for call in calls]
+    for at, call in enumerate(calls):
+        if not call.taken:
+            continue
+        before = call.taken[0]
+        n_uses = sum(other.taken.count(before) for other in calls) + (before in outputs)
+        are_free = all(one.is_pure and not one.is_ordered for one in (call, calls[before]))
+        both = merges.get((step[before], step[at]))
+        if n_uses == 1 and are_free and both is not None:
+            step[at] = both
+            made_by[before] = at
+    return made_by

@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use makespan_core::graph::{Graph, GraphError, NodeId};
-use makespan_core::optimize::{Rewrite, Touch, hazard_edges};
+use makespan_core::optimize::{Combined, NOT_COMBINED, Rewrite, Touch, hazard_edges};
 use makespan_core::sched::Inputs;
 
 use crate::argument::Arg;
@@ -64,6 +64,34 @@ impl Calls {
             }
         }
         // Pure steps touch nothing, and no other node is left out.
+        let touches = self.touches.iter().map(|(old, touch)| (new(*old), *touch)).collect();
+        let after = self.after.iter().map(|(before, after)| (new(*before), new(*after))).collect();
+        Self::new(flags, arg_offsets, args, kept, touches, after)
+    }
+
+    /// The calls that are left when some are made for others as well, by `rewrite`: each takes what those took, and then its
+    /// own other arguments.
+    pub(crate) fn combined(&self, combined: &Combined, rewrite: &Rewrite) -> Self {
+        let mut args_of: Vec<Vec<Arg>> =
+            (0..self.n_nodes()).map(|call| self.args_of(call).to_vec()).collect();
+        for call in 0..self.n_nodes() {
+            let made_by = combined.made_by[call];
+            if made_by != NOT_COMBINED {
+                let taken = std::mem::take(&mut args_of[call]);
+                args_of[made_by as usize].splice(..1, taken);
+            }
+        }
+        let mut flags = Vec::with_capacity(rewrite.n_new());
+        let mut args = Vec::with_capacity(self.args.len());
+        let mut arg_offsets = vec![0];
+        for call in rewrite.old_of_new() {
+            flags.push(self.flags[*call as usize]);
+            args.extend(args_of[*call as usize].iter().map(|arg| arg.renumbered(rewrite.new_of_old())));
+            arg_offsets.push(args.len() as u32);
+        }
+        let new = |old: NodeId| NodeId::new(rewrite.new_of_old()[old.index()]);
+        let kept = rewrite.old_of_new().iter().map(|call| self.kept[*call as usize]).collect();
+        // Only pure calls are combined, which touch nothing, and none that declared order names.
         let touches = self.touches.iter().map(|(old, touch)| (new(*old), *touch)).collect();
         let after = self.after.iter().map(|(before, after)| (new(*before), new(*after))).collect();
         Self::new(flags, arg_offsets, args, kept, touches, after)

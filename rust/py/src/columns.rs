@@ -16,10 +16,12 @@ pub(crate) enum Outcome {
     Merged = 5,
     /// Never ran: the cache had its result.
     Cached = 6,
+    /// Never ran by itself: a later call was made for both.
+    Combined = 7,
 }
 
 /// How many outcomes there are.
-pub(crate) const N_OUTCOMES: usize = 7;
+pub(crate) const N_OUTCOMES: usize = 8;
 
 /// One node run in shared mode, in ticks.
 #[derive(Clone, Copy, Debug)]

@@ -63,7 +63,6 @@ impl History {
         let program = &layout.program;
         let mut expected_ns = self.expected_ns(py, program);
         let is_first = self.fingerprint != program.fingerprint || self.expected_ns.len() != expected_ns.len();
-        let step_of_node = program.names.step_of_node();
         let mut sums = vec![(0_u64, 0_u64); program.names.n_steps()];
         columns.each_span(|span| {
             if columns.outcome(span.position) != Outcome::Finished {
@@ -74,7 +73,7 @@ impl History {
             // What was declared, or is known of other nodes of its step, gives way to the first look.
             let before = if is_first { UNKNOWN_NS } else { expected_ns[node] };
             expected_ns[node] = updated_ns(before, observed_ns);
-            let sum = &mut sums[step_of_node[node] as usize];
+            let sum = &mut sums[layout.step_idx_at(span.position) as usize];
             sum.0 = sum.0.saturating_add(observed_ns);
             sum.1 += 1;
         });

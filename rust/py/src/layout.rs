@@ -314,7 +314,8 @@ impl Layout {
 
     /// The index of the step of the node at a position.
     pub(crate) fn step_idx_at(&self, position: u32) -> u32 {
-        self.program.names.step_of_node()[self.node_at(position) as usize]
+        let call = self.order.as_ref().map_or(position, |(order, _)| order[position as usize].get());
+        self.optimized.step_idx(call as usize) as u32
     }
 
     /// True when program order respects every edge.

@@ -107,8 +107,8 @@ impl Needs {
 
     fn of(&self, layout: &Layout, position: u32) -> (&[Need], Who) {
         let node = layout.node_at(position);
-        let step_idx = self.names.step_of_node()[node as usize];
-        (&self.of_step[step_idx as usize], Who::Node(Arc::clone(&self.names), node))
+        let step_idx = layout.step_idx_at(position) as usize;
+        (&self.of_step[step_idx], Who::Node(Arc::clone(&self.names), node))
     }
 
     pub(crate) fn resources(&self) -> &PyResources {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use makespan_core::graph::{Graph, NodeId};
-use makespan_core::optimize::{Answered, Fate, Passes, Rewrite, Word, cut_off};
+use makespan_core::optimize::{Answered, Fate, LeftOut, Passes, Rewrite, Word, combined, cut_off};
 use makespan_core::plan::checks_first;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
@@ -25,6 +25,8 @@ pub(crate) struct Switches {
     pub(crate) cache: bool,
     /// Put cheap checks first.
     pub(crate) check: bool,
+    /// Make one call for two where that is declared.
+    pub(crate) combine: bool,
 }
 
 impl FromPyObject<'_, '_> for Switches {
@@ -32,21 +34,22 @@ impl FromPyObject<'_, '_> for Switches {
 
     fn extract(names: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let mut passes = Passes { prune: false, dedupe: false };
-        let (mut cache, mut check) = (false, false);
+        let (mut cache, mut check, mut combine) = (false, false, false);
         for name in names.extract::<Vec<String>>()? {
             match name.as_str() {
                 "prune" => passes.prune = true,
                 "dedupe" => passes.dedupe = true,
+                "combine" => combine = true,
                 "cache" => cache = true,
                 "check" => check = true,
                 _ => {
                     let value = names.to_owned().unbind();
-                    let expected = "names of passes, among prune, dedupe, cache and check";
+                    let expected = "names of passes, among prune, dedupe, combine, cache and check";
                     return Err(BindError::Argument { argument: "passes".to_owned(), value, expected }.into());
                 }
             }
         }
-        Ok(Self { passes, cache, check })
+        Ok(Self { passes, cache, check, combine })
     }
 }
 
@@ -57,6 +60,8 @@ pub(crate) struct Optimized {
     pub(crate) calls: Arc<Calls>,
     /// None where every call is made.
     rewrite: Option<Rewrite>,
+    /// By call, the step that is called; empty where it is that of the node.
+    step_of_call: Vec<u32>,
     /// By call, whether its result is at hand; empty where none is.
     answered: Vec<bool>,
     /// Cheap checks are put first.
@@ -76,7 +81,70 @@ impl Optimized {
             None => Arc::clone(&program.calls),
             Some(rewrite) => Arc::new(program.calls.rewritten(rewrite)),
         };
-        Self { program: Arc::clone(program), calls, rewrite, answered: Vec::new(), puts_checks_first: switches.check }
+        let mut optimized = Self {
+            program: Arc::clone(program),
+            calls,
+            rewrite,
+            step_of_call: Vec::new(),
+            answered: Vec::new(),
+            puts_checks_first: switches.check,
+        };
+        if switches.combine && program.has_merges {
+            optimized.combine();
+        }
+        optimized
+    }
+
+    /// Makes one call for two where that is declared.
+    fn combine(&mut self) {
+        let (program, calls) = (&self.program, &self.calls);
+        let mut n_uses = vec![0_u32; calls.n_nodes()];
+        for call in 0..calls.n_nodes() {
+            calls.data_parents(call).for_each(|before| n_uses[before as usize] += 1);
+        }
+        let mut is_ordered = vec![false; calls.n_nodes()];
+        for (before, after) in &calls.after {
+            is_ordered[before.index()] = true;
+            is_ordered[after.index()] = true;
+        }
+        // The cache knows calls by themselves, and batches are made of them.
+        let is_plain: Vec<bool> = program
+            .steps
+            .iter()
+            .map(|step| step.get())
+            .map(|step| step.is_pure() && step.caching().is_none() && step.batch().is_none())
+            .collect();
+        let is_free = |call: usize| is_plain[self.step_idx(call)] && !is_ordered[call];
+        let is_flat = |call: usize, other: u32| calls.flags[call] & (flag::NESTED | other) == 0;
+        let producer = |call: usize| {
+            let before = calls.args_of(call).first()?.node()?;
+            let idx = before as usize;
+            let is_only_use = n_uses[idx] == 1 && !calls.kept[idx];
+            let are_free = is_free(call) && is_free(idx);
+            (is_only_use && are_free && is_flat(call, 0) && is_flat(idx, flag::KEYWORDS)).then_some(before)
+        };
+        let merged = |producer: u32, consumer: u32| {
+            let producer = &program.steps[producer as usize];
+            let (_, merged) = program.steps[consumer as usize]
+                .get()
+                .merges()
+                .iter()
+                .find(|(declared, _)| declared.is(producer))?;
+            let idx = program.steps.iter().position(|step| step.is(merged))?;
+            is_plain[idx].then_some(idx as u32)
+        };
+        let step_of_call = (0..calls.n_nodes()).map(|call| self.step_idx(call) as u32).collect();
+        let Some(found) = combined(step_of_call, producer, merged) else {
+            return;
+        };
+        let next = Rewrite::of_combined(&found);
+        let calls = Arc::new(calls.combined(&found, &next));
+        self.step_of_call = next.old_of_new().iter().map(|call| found.step_of_call[*call as usize]).collect();
+        self.calls = calls;
+        self.rewrite = Some(match &self.rewrite {
+            None => next,
+            Some(rewrite) => rewrite.then(&next),
+        });
     }
 
     /// Leaves out what is not needed when some results are at hand; `answer` tells of a call whether its is.
@@ -105,6 +173,12 @@ impl Optimized {
         }
         let next = Rewrite::of_needed(&is_needed);
         let calls = Arc::new(calls.answered(&is_answered, next.as_ref()));
+        let step_of_call = match &next {
+            Some(next) if !self.step_of_call.is_empty() => {
+                next.old_of_new().iter().map(|call| self.step_of_call[*call as usize]).collect()
+            }
+            Some(_) | None => self.step_of_call.clone(),
+        };
         let answered = is_answered.into_iter().zip(&is_needed).filter(|(_, is_needed)| **is_needed);
         let rewrite = match (&self.rewrite, next) {
             (None, next) => next,
@@ -113,7 +187,14 @@ impl Optimized {
         };
         let answered = answered.map(|(is_answered, _)| is_answered).collect();
         let puts_checks_first = self.puts_checks_first;
-        Some(Self { program: Arc::clone(&self.program), calls, rewrite, answered, puts_checks_first })
+        Some(Self {
+            program: Arc::clone(&self.program),
+            calls,
+            rewrite,
+            step_of_call,
+            answered,
+            puts_checks_first,
+        })
     }
 
     /// Whether the result of a call is at hand.
@@ -162,9 +243,9 @@ impl Optimized {
         self.rewrite.as_ref().map_or(Fate::Runs, |rewrite| rewrite.fate(node))
     }
 
-    /// How many nodes were pruned, and how many were merged.
-    pub(crate) fn n_pruned_and_merged(&self) -> (usize, usize) {
-        self.rewrite.as_ref().map_or((0, 0), Rewrite::n_pruned_and_merged)
+    /// How many nodes do not run.
+    pub(crate) fn n_left_out(&self) -> LeftOut {
+        self.rewrite.as_ref().map_or_else(LeftOut::default, Rewrite::n_left_out)
     }
 
     /// The calls in an order with cheap checks first; the order itself where there are none.
@@ -183,7 +264,9 @@ impl Optimized {
 
     /// The index of the step that a call is of.
     pub(crate) fn step_idx(&self, call: usize) -> usize {
-        self.program.names.step_of_node()[self.node_of(call as u32) as usize] as usize
+        let step_idx = self.step_of_call.get(call);
+        let of_node = || self.program.names.step_of_node()[self.node_of(call as u32) as usize];
+        step_idx.copied().unwrap_or_else(of_node) as usize
     }
 }
 

@@ -68,6 +68,7 @@ impl PyPredictor {
                 | Outcome::Cancelled
                 | Outcome::Pruned
                 | Outcome::Merged
+                | Outcome::Combined
                 | Outcome::Cached => return,
             };
             if wake::is_lasting(duration_ns) && n_of_step[step_idx] < N_REMEMBERED {

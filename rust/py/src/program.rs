@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use makespan_core::graph::{Graph, GraphError, NodeId};
+use makespan_core::optimize::Fate;
 use makespan_core::predict::UNKNOWN_NS;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -38,6 +39,8 @@ pub(crate) struct Program {
     pub(crate) has_kept_steps: bool,
     /// Some step needs a grant.
     pub(crate) has_needs: bool,
+    /// Some step may be combined with what it takes.
+    pub(crate) has_merges: bool,
     /// Some step is a cheap check.
     pub(crate) has_cheap_checks: bool,
     /// Equal for programs that make the same step calls in the same order.
@@ -72,6 +75,7 @@ impl Program {
             }
         }
         resolve_named(&mut recording)?;
+        recording.add_merged_steps(py);
         let calls = Calls::new(
             recording.flags,
             recording.arg_offsets,
@@ -81,6 +85,7 @@ impl Program {
             recording.after,
         );
         let has_needs = recording.steps.iter().any(|step| !step.bind(py).get().needs().is_empty());
+        let has_merges = recording.steps.iter().any(|step| !step.get().merges().is_empty());
         let has_cheap_checks = recording.steps.iter().any(|step| step.get().is_cheap_check());
         let program = Self {
             fingerprint: fingerprint(&recording.names),
@@ -94,6 +99,7 @@ impl Program {
             has_kept_steps: recording.has_kept,
             has_needs,
             has_cheap_checks,
+            has_merges,
         };
         if !program.calls.is_program_ordered() {
             // Only a named forward reference can point backwards: this is where a cycle can be.
@@ -345,6 +351,12 @@ impl PyProgram {
                 || (matches!(step.declared(), Declared::Nothing) && assumed_pure.contains(step.name()))
         };
         Optimized::new(py, &self.0, passes, is_pure).representatives()
+    }
+
+    /// The nodes that others are called for as well when the passes have rewritten the program.
+    fn combined(&self, py: Python<'_>, passes: Switches) -> Vec<u32> {
+        let optimized = Optimized::new(py, &self.0, passes, PyStep::is_pure);
+        (0..self.0.n_nodes() as u32).filter(|node| optimized.fate(*node) == Fate::Combined).collect()
     }
 
     /// Edges of values that are passed, and of declared order: (before, after), perhaps repeated.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use makespan_core::graph::critical_path;
-use makespan_core::optimize::Fate;
+use makespan_core::optimize::{Fate, LeftOut};
 use makespan_core::sched::way::Why;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -72,7 +72,7 @@ impl PyRecord {
         let is_plain = !program.has_needs
             && !program.has_cheap_checks
             && !program.has_kept_steps
-            && self.layout.optimized.n_pruned_and_merged() == (0, 0)
+            && self.layout.optimized.n_left_out() == LeftOut::default()
             && program
                 .steps
                 .iter()
@@ -128,9 +128,10 @@ impl PyRecord {
     /// How many nodes had each outcome.
     fn outcome_counts(&self) -> [usize; N_OUTCOMES] {
         let mut counts = [0; N_OUTCOMES];
-        let (n_pruned, n_merged) = self.layout.optimized.n_pruned_and_merged();
+        let LeftOut { n_pruned, n_merged, n_combined } = self.layout.optimized.n_left_out();
         counts[Outcome::Pruned as usize] = n_pruned;
         counts[Outcome::Merged as usize] = n_merged;
+        counts[Outcome::Combined as usize] = n_combined;
         for position in 0..self.layout.n_nodes() as u32 {
             counts[self.columns.outcome(position) as usize] += 1;
         }
@@ -153,6 +154,7 @@ impl PyRecord {
             *outcome = match (self.layout.optimized.fate(node as u32), self.layout.position_of(node as u32)) {
                 (Fate::Pruned, _) | (Fate::Runs, None) => Outcome::Pruned,
                 (Fate::Merged, _) => Outcome::Merged,
+                (Fate::Combined, _) => Outcome::Combined,
                 (Fate::Runs, Some(position)) => self.columns.outcome(position),
             } as u8;
         }

@@ -162,6 +162,18 @@ impl Recording {
         idx
     }
 
+    /// Adds the steps that may be called for those that were, and for these.
+    pub(crate) fn add_merged_steps(&mut self, py: Python<'_>) {
+        let mut at = 0;
+        while at < self.steps.len() {
+            let step = self.steps[at].clone_ref(py);
+            for (_, merged) in step.get().merges() {
+                self.step_idx(merged.bind(py));
+            }
+            at += 1;
+        }
+    }
+
     #[inline]
     pub(crate) fn push_node(&mut self, node: u32) {
         self.args.push(Arg::new(Source::Result(node)));

@@ -118,6 +118,8 @@ pub(crate) struct PyStep {
     pick: Option<Py<PyStep>>,
     is_kept: bool,
     is_cheap_check: bool,
+    /// Of calls of the first, which step does both.
+    merges: Vec<(Py<Self>, Py<Self>)>,
     /// Its result depends on its arguments only, and it does nothing else.
     is_pure: bool,
     /// What a call occupies while it runs.
@@ -173,6 +175,10 @@ impl PyStep {
 
     pub(crate) fn is_cheap_check(&self) -> bool {
         self.is_cheap_check
+    }
+
+    pub(crate) fn merges(&self) -> &[(Py<Self>, Py<Self>)] {
+        &self.merges
     }
 
     pub(crate) fn is_pure(&self) -> bool {
@@ -257,7 +263,7 @@ impl PyStep {
 #[pymethods]
 impl PyStep {
     #[new]
-    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_cheap_check, is_pure, needs, batch, max_batch, caching))]
+    #[pyo3(signature = (*, function, name, arity, declared, duration_ns, n_outputs, pick, is_kept, is_cheap_check, is_pure, merges, needs, batch, max_batch, caching))]
     #[expect(clippy::too_many_arguments, reason = "a record, built in one place by keyword")]
     fn new(
         function: Py<PyAny>,
@@ -270,6 +276,7 @@ impl PyStep {
         is_kept: bool,
         is_cheap_check: bool,
         is_pure: bool,
+        merges: Vec<(Py<Self>, Py<Self>)>,
         needs: Demands,
         batch: Option<Py<PyAny>>,
         max_batch: Option<u32>,
@@ -295,6 +302,7 @@ impl PyStep {
             is_kept,
             is_cheap_check,
             is_pure,
+            merges,
             needs,
             batch,
             max_batch,
@@ -330,6 +338,10 @@ impl PyStep {
         }
         if let Some(batch) = &self.batch {
             visit.call(batch)?;
+        }
+        for (producer, merged) in &self.merges {
+            visit.call(producer)?;
+            visit.call(merged)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What became of each node, and the numbers of those that are left.
 
+use super::combine::{Combined, NOT_COMBINED};
 use super::dedupe::{Word, first_equals};
 use super::prune::needed;
 
@@ -12,6 +13,8 @@ pub enum Fate {
     Pruned,
     /// An earlier call is equal: its result is taken instead.
     Merged,
+    /// A later call is made for it as well: nobody else needs its result.
+    Combined,
 }
 
 /// Which passes rewrite a graph.
@@ -23,6 +26,17 @@ pub struct Passes {
     pub dedupe: bool,
 }
 
+/// How many nodes do not run, by what became of them.
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub struct LeftOut {
+    /// Nobody needs them.
+    pub n_pruned: usize,
+    /// An equal call is made.
+    pub n_merged: usize,
+    /// One call is made for them and another.
+    pub n_combined: usize,
+}
+
 /// The map of old nodes to new ones that a rewriting returns.
 ///
 /// New ids are dense and ascend with the old ones, so that program order stays program order.
@@ -30,8 +44,11 @@ pub struct Passes {
 pub struct Rewrite {
     /// By new id.
     old_of_new: Vec<u32>,
-    /// By old id; of a merged node that of its representative, [`Rewrite::GONE`] of a pruned one.
+    /// By old id; of a merged node that of its representative, of a combined one that of the call that is made for it,
+    /// [`Rewrite::GONE`] of a pruned one.
     new_of_old: Vec<u32>,
+    /// Old ids of combined nodes, ascending.
+    combined: Vec<u32>,
 }
 
 impl Rewrite {
@@ -76,7 +93,7 @@ impl Rewrite {
                 new_of_old.push(new_of_old[first]);
             }
         }
-        (old_of_new.len() < n_nodes).then_some(Self { old_of_new, new_of_old })
+        (old_of_new.len() < n_nodes).then_some(Self { old_of_new, new_of_old, combined: Vec::new() })
     }
 
     /// Leaves out the nodes that are not needed; none when every node is.
@@ -92,16 +109,39 @@ impl Rewrite {
                 new_of_old.push(Self::GONE);
             }
         }
-        (old_of_new.len() < is_needed.len()).then_some(Self { old_of_new, new_of_old })
+        (old_of_new.len() < is_needed.len()).then_some(Self { old_of_new, new_of_old, combined: Vec::new() })
+    }
+
+    /// Leaves out the calls that others are made for.
+    #[must_use]
+    pub fn of_combined(combined: &Combined) -> Self {
+        let made_by = &combined.made_by;
+        let n_nodes = made_by.len() as u32;
+        let (combined, old_of_new): (Vec<u32>, Vec<u32>) =
+            (0..n_nodes).partition(|node| made_by[*node as usize] != NOT_COMBINED);
+        let mut new_of_old = vec![Self::GONE; made_by.len()];
+        for (new, old) in (0..).zip(&old_of_new) {
+            new_of_old[*old as usize] = new;
+        }
+        // A call is made by a later one, which may be made by one that is later still.
+        for old in combined.iter().rev() {
+            new_of_old[*old as usize] = new_of_old[made_by[*old as usize] as usize];
+        }
+        Self { old_of_new, new_of_old, combined }
     }
 
     /// Both rewritings, one after the other: `next` is of what this one leaves.
     #[must_use]
     pub fn then(&self, next: &Self) -> Self {
         let in_next = |new: u32| if new == Self::GONE { new } else { next.new_of_old[new as usize] };
+        let old_of = |between: &u32| self.old_of_new[*between as usize];
+        let mut combined = self.combined.clone();
+        combined.extend(next.combined.iter().map(old_of));
+        combined.sort_unstable();
         Self {
-            old_of_new: next.old_of_new.iter().map(|between| self.old_of_new[*between as usize]).collect(),
+            old_of_new: next.old_of_new.iter().map(old_of).collect(),
             new_of_old: self.new_of_old.iter().map(|between| in_next(*between)).collect(),
+            combined,
         }
     }
 
@@ -123,7 +163,8 @@ impl Rewrite {
         &self.old_of_new
     }
 
-    /// By old id, the new one, of a merged node that of its representative; [`Rewrite::GONE`] of a pruned one.
+    /// By old id, the new one, of a merged node that of its representative, of a combined one that of the call that is
+    /// made for it; [`Rewrite::GONE`] of a pruned one.
     #[must_use]
     pub fn new_of_old(&self) -> &[u32] {
         &self.new_of_old
@@ -135,15 +176,18 @@ impl Rewrite {
         match self.new_of_old[old as usize] {
             Self::GONE => Fate::Pruned,
             new if self.old_of_new[new as usize] == old => Fate::Runs,
+            _ if self.combined.binary_search(&old).is_ok() => Fate::Combined,
             _ => Fate::Merged,
         }
     }
 
-    /// How many nodes were pruned, and how many were merged.
+    /// How many nodes were pruned, merged and combined.
     #[must_use]
-    pub fn n_pruned_and_merged(&self) -> (usize, usize) {
+    pub fn n_left_out(&self) -> LeftOut {
         let n_pruned = self.new_of_old.iter().filter(|new| **new == Self::GONE).count();
-        (n_pruned, self.n_old() - self.n_new() - n_pruned)
+        let is_left = |old: &&u32| self.new_of_old[**old as usize] != Self::GONE;
+        let n_combined = self.combined.iter().filter(is_left).count();
+        LeftOut { n_pruned, n_merged: self.n_old() - self.n_new() - n_pruned - n_combined, n_combined }
     }
 }
 
@@ -178,7 +222,7 @@ mod tests {
         assert_eq!(rewrite.new_of_old(), [0, 0, 1, 1, Rewrite::GONE, 2]);
         let fates: Vec<Fate> = (0..6).map(|old| rewrite.fate(old)).collect();
         assert_eq!(fates, [Fate::Runs, Fate::Merged, Fate::Runs, Fate::Merged, Fate::Pruned, Fate::Runs]);
-        assert_eq!(rewrite.n_pruned_and_merged(), (1, 2));
+        assert_eq!(rewrite.n_left_out(), LeftOut { n_pruned: 1, n_merged: 2, n_combined: 0 });
     }
 
     #[test]
@@ -208,6 +252,25 @@ mod tests {
         assert_eq!(both.new_of_old(), [0, 0, Rewrite::GONE, Rewrite::GONE, 1, 2]);
         assert_eq!(both.fate(3), Fate::Pruned);
         assert_eq!(Rewrite::of_needed(&[true, true]), None);
+    }
+
+    #[test]
+    fn test_combined_calls_are_those_that_are_made_for_them() {
+        // 0 is made by 2, which is made by 3; 1 stays.
+        let combined = Combined { step_of_call: vec![0; 4], made_by: vec![2, NOT_COMBINED, 3, NOT_COMBINED] };
+        let rewrite = Rewrite::of_combined(&combined);
+        assert_eq!(rewrite.old_of_new(), [1, 3]);
+        assert_eq!(rewrite.new_of_old(), [1, 0, 1, 1]);
+        assert_eq!(rewrite.n_left_out(), LeftOut { n_combined: 2, ..LeftOut::default() });
+        let fates: Vec<Fate> = (0..4).map(|old| rewrite.fate(old)).collect();
+        assert_eq!(fates, [Fate::Combined, Fate::Runs, Fate::Combined, Fate::Runs]);
+        // After other passes, and before the one that cuts off.
+        let first = Rewrite::of_needed(&[true, false, true, true, true]).expect("one is left out");
+        let both = first.then(&rewrite);
+        assert_eq!(both.new_of_old(), [1, Rewrite::GONE, 0, 1, 1]);
+        assert_eq!(both.fate(3), Fate::Combined);
+        let all = both.then(&Rewrite::of_needed(&[true, false]).expect("one is left out"));
+        assert_eq!(all.n_left_out(), LeftOut { n_pruned: 4, ..LeftOut::default() });
     }
 
     #[test]
