@@ -1,5 +1,6 @@
 """What all tests share: engines, and hypothesis that draws the same examples each time unless it is told to explore."""
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, prin
 # pytest --hypothesis-profile=explore: new examples each time, and more of them.
 hypothesis.settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("ci")
+
+# A shell that starts the suite in the background lets it ignore Ctrl-C, and processes that tests start would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
