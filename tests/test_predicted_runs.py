@@ -1,5 +1,6 @@
 """Engines and what they know about durations: learned from runs, told to plans, pinned for reproducible ones."""
 
+import json
 import time
 from typing import Any
 
@@ -62,6 +63,16 @@ def test_failures_tell_how_long_a_step_takes_at_least() -> None:
     assert limit is not None
     assert limit.is_lower_bound
     assert limit.seconds >= 0.002
+
+
+def test_time_on_a_processor_is_recorded_with_long_steps() -> None:
+    with ms.SequentialExecutionEngine("optimized", workers=2) as engine:
+        for _ in range(4):
+            # One at a time: what share it spends on a processor is learned from attempts alone.
+            engine.run(ms.Workflow.sequence([pause, pause]), 0.005)
+        numbers = json.loads(engine.predictor.export())["steps"]["pause"]
+    assert numbers["n_cpu_shares"] >= 2
+    assert 0 <= numbers["cpu_share"] < 0.5, "a step that sleeps computes nothing"
 
 
 def test_what_was_not_called_is_not_learned() -> None:

@@ -19,6 +19,7 @@ use crate::layout::Layout;
 use crate::recording::flag;
 use crate::run::node_end;
 use crate::step::PyStep;
+use crate::thread_cpu::CpuShare;
 
 /// How a strategy batches: `makespan.abc.Batching`.
 #[derive(Clone, Copy, Debug, FromPyObject)]
@@ -159,8 +160,13 @@ pub(crate) unsafe fn run_together(
     let at = |n: u64| {
         start + (u128::from(finish.saturating_sub(start)) * u128::from(n) / u128::from(n_nodes)) as u64
     };
-    let spans =
-        (0..).zip(positions).map(|(n, position)| Span { position, worker, start: at(n), finish: at(n + 1) });
+    let spans = (0..).zip(positions).map(|(n, position)| Span {
+        position,
+        worker,
+        cpu: CpuShare::UNKNOWN,
+        start: at(n),
+        finish: at(n + 1),
+    });
     Report::of_call(spans.zip(ends).collect())
 }
 
@@ -179,7 +185,10 @@ unsafe fn run_one_by_one(
         // SAFETY: as the caller vouches.
         let outcome = unsafe { caller.call(*position as usize) };
         let finish = clock().raw();
-        ended.push((Span { position: *position, worker, start, finish }, node_end(py, outcome)));
+        ended.push((
+            Span { position: *position, worker, cpu: CpuShare::UNKNOWN, start, finish },
+            node_end(py, outcome),
+        ));
         start = finish;
     }
     Report::of_nodes(ended)

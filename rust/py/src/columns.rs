@@ -1,5 +1,7 @@
 //! What a run leaves behind about its nodes: when each ran, on which worker, how it ended. No Python.
 
+use crate::thread_cpu::CpuShare;
+
 /// How a node ended; the numbers are the `outcome_code` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -28,6 +30,7 @@ pub(crate) const N_OUTCOMES: usize = 8;
 pub(crate) struct Span {
     pub(crate) position: u32,
     pub(crate) worker: u16,
+    pub(crate) cpu: CpuShare,
     pub(crate) start: u64,
     pub(crate) finish: u64,
 }
@@ -72,7 +75,7 @@ impl Columns {
         for stretch in &self.solo {
             let mut start = stretch.started;
             for (position, finish) in (stretch.first..).zip(&stretch.finishes) {
-                take(Span { position, worker: 0, start, finish: *finish });
+                take(Span { position, worker: 0, cpu: CpuShare::UNKNOWN, start, finish: *finish });
                 start = *finish;
             }
         }
@@ -137,7 +140,7 @@ mod tests {
                 Stretch { first: 0, started: 10, finishes: vec![12, 20] },
                 Stretch { first: 3, started: 22, finishes: vec![25] },
             ],
-            spans: vec![Span { position: 2, worker: 1, start: 21, finish: 29 }],
+            spans: vec![Span { position: 2, worker: 1, cpu: CpuShare::UNKNOWN, start: 21, finish: 29 }],
             batches: Vec::new(),
             outcomes: Outcomes::FailedAt(2),
             cached: vec![1],

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use makespan_core::graph::{Graph, NodeId};
 use makespan_core::plan::{RunOrder, StaticOrder, problem_of_workers, run_order, static_order};
-use makespan_core::predict::{UNKNOWN_NS, filled_ns};
+use makespan_core::predict::{UNKNOWN_NS, filled_ns, is_worth_watching};
 use makespan_core::sched::{Candidates, Inputs, wake};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -268,6 +268,12 @@ impl Layout {
                 needs,
             },
         })
+    }
+
+    /// Whether the node at a position is expected to take so long that its time on a processor is worth knowing.
+    pub(crate) fn is_worth_watching(&self, position: u32) -> bool {
+        let expected_ns = self.sharing.as_ref().map(|sharing| sharing.expected_ns[position as usize]);
+        expected_ns.is_some_and(is_worth_watching)
     }
 
     /// Takes in which nodes may share a call.

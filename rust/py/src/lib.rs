@@ -60,6 +60,7 @@ mod solo;
 mod step;
 mod sync;
 mod team;
+mod thread_cpu;
 mod time_source;
 mod waiter;
 mod watcher;

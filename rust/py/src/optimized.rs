@@ -111,7 +111,7 @@ impl Optimized {
         let is_plain: Vec<bool> = program
             .steps
             .iter()
-            .map(|step| step.get())
+            .map(Py::get)
             .map(|step| step.is_pure() && step.caching().is_none() && step.batch().is_none())
             .collect();
         let is_free = |call: usize| is_plain[self.step_idx(call)] && !is_ordered[call];
@@ -250,16 +250,17 @@ impl Optimized {
 
     /// The calls in an order with cheap checks first; the order itself where there are none.
     pub(crate) fn checks_first(&self, graph: &Graph, order: Vec<NodeId>) -> Vec<NodeId> {
-        if !self.has_checks_to_put_first() {
-            return order;
+        match &self.program.cheap_checks {
+            Some(of_step) if self.puts_checks_first => {
+                checks_first(graph, order, |call| of_step[self.step_idx(call.index())])
+            }
+            Some(_) | None => order,
         }
-        let of_step: Vec<bool> = self.program.steps.iter().map(|step| step.get().is_cheap_check()).collect();
-        checks_first(graph, order, |call| of_step[self.step_idx(call.index())])
     }
 
     /// Whether program order may have to give way to checks.
     pub(crate) fn has_checks_to_put_first(&self) -> bool {
-        self.puts_checks_first && self.program.has_cheap_checks
+        self.puts_checks_first && self.program.cheap_checks.is_some()
     }
 
     /// The index of the step that a call is of.

@@ -73,8 +73,8 @@ impl PyPredictor {
             };
             if wake::is_lasting(duration_ns) && n_of_step[step_idx] < N_REMEMBERED {
                 n_of_step[step_idx] += 1;
-                let observation =
-                    Observation { duration_ns, size: None, is_failed, n_concurrent, cpu_ns: None };
+                let cpu_ns = span.cpu.cpu_ns(duration_ns);
+                let observation = Observation { duration_ns, size: None, is_failed, n_concurrent, cpu_ns };
                 book.observe(names.step(step_idx), None, observation);
             }
         });

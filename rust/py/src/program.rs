@@ -41,8 +41,8 @@ pub(crate) struct Program {
     pub(crate) has_needs: bool,
     /// Some step may be combined with what it takes.
     pub(crate) has_merges: bool,
-    /// Some step is a cheap check.
-    pub(crate) has_cheap_checks: bool,
+    /// By step, whether it is a cheap check; none where no step is.
+    pub(crate) cheap_checks: Option<Box<[bool]>>,
     /// Equal for programs that make the same step calls in the same order.
     pub(crate) fingerprint: u64,
 }
@@ -86,7 +86,8 @@ impl Program {
         );
         let has_needs = recording.steps.iter().any(|step| !step.bind(py).get().needs().is_empty());
         let has_merges = recording.steps.iter().any(|step| !step.get().merges().is_empty());
-        let has_cheap_checks = recording.steps.iter().any(|step| step.get().is_cheap_check());
+        let cheap_checks: Box<[bool]> =
+            recording.steps.iter().map(|step| step.get().is_cheap_check()).collect();
         let program = Self {
             fingerprint: fingerprint(&recording.names),
             names: Arc::new(recording.names),
@@ -98,7 +99,7 @@ impl Program {
             output,
             has_kept_steps: recording.has_kept,
             has_needs,
-            has_cheap_checks,
+            cheap_checks: Some(cheap_checks).filter(|of_step| of_step.contains(&true)),
             has_merges,
         };
         if !program.calls.is_program_ordered() {

@@ -70,7 +70,7 @@ impl PyRecord {
     pub(crate) fn fusible(&self) -> Option<(u64, usize)> {
         let program = &self.layout.program;
         let is_plain = !program.has_needs
-            && !program.has_cheap_checks
+            && program.cheap_checks.is_none()
             && !program.has_kept_steps
             && self.layout.optimized.n_left_out() == LeftOut::default()
             && program

@@ -27,6 +27,7 @@ use crate::shared::{Rings, deliver};
 use crate::signals;
 use crate::solo::{SoloEnd, signal_period_ticks, solo};
 use crate::team::Team;
+use crate::thread_cpu::{CpuShare, CpuWatch};
 use crate::watcher::Watcher;
 
 /// The worker number of the thread that called `run`.
@@ -338,10 +339,15 @@ impl Run {
                 }
             };
             let mut report = if mates.is_empty() {
+                let watch =
+                    if self.layout().is_worth_watching(position) { CpuWatch::start(py) } else { None };
                 // SAFETY: the scheduler dispatched the node to this worker, so its parents are finished.
                 #[expect(unsafe_code, reason = "calls nodes, see call.rs")]
                 let outcome = unsafe { caller.call(position as usize) };
-                let span = Span { position, worker, start: now, finish: clock.raw() };
+                let finish = clock.raw();
+                let share = |watch: CpuWatch| watch.share(py, clock.delta_as_nanos(now, finish));
+                let cpu = watch.map_or(CpuShare::UNKNOWN, share);
+                let span = Span { position, worker, cpu, start: now, finish };
                 Report::of_node(span, node_end(py, outcome))
             } else {
                 let mut positions = vec![position];
@@ -557,7 +563,7 @@ fn last_span(stretches: &mut [Stretch], position: u32) -> Span {
     };
     let finish = stretch.finishes.pop().unwrap_or(stretch.started);
     let start = stretch.finishes.last().copied().unwrap_or(stretch.started);
-    Span { position, worker: CALLER, start, finish }
+    Span { position, worker: CALLER, cpu: CpuShare::UNKNOWN, start, finish }
 }
 
 pub(crate) fn node_end(py: Python<'_>, outcome: PyResult<()>) -> NodeEnd {

@@ -40,6 +40,22 @@ pub fn updated_ns(expected_ns: u64, observed_ns: u64) -> u64 {
     expected_ns.midpoint(observed_ns).min(doubled_ns)
 }
 
+/// Is a node expected to take so long that the time of its thread on a processor, two calls of the system, is worth knowing?
+///
+/// # Examples
+///
+/// ```
+/// use makespan_core::predict::{UNKNOWN_NS, is_worth_watching};
+///
+/// assert!(is_worth_watching(5_000_000));
+/// assert!(!is_worth_watching(5_000) && !is_worth_watching(UNKNOWN_NS));
+/// ```
+#[must_use]
+pub const fn is_worth_watching(expected_ns: u64) -> bool {
+    const NS_MIN: u64 = 1_000_000;
+    NS_MIN <= expected_ns && expected_ns < UNKNOWN_NS
+}
+
 /// Is it worth learning from this run, and perhaps planning anew after it?
 ///
 /// Yes for the first, second, fourth, eighth … run, so that short workflows are learned at a vanishing cost, and whenever

@@ -24,5 +24,7 @@ mod window;
 mod work;
 
 pub use book::{Book, KindState, Observation, Predicted, Source, States, StepState};
-pub use expectation::{LEARN_COST_PER_NODE_NS, UNKNOWN_NS, filled_ns, is_worth_learning, updated_ns};
+pub use expectation::{
+    LEARN_COST_PER_NODE_NS, UNKNOWN_NS, filled_ns, is_worth_learning, is_worth_watching, updated_ns,
+};
 pub use score::Score;
