@@ -9,7 +9,7 @@ import math
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import makespan as ms
 from benches.suite.cases import NAMES
@@ -111,6 +111,14 @@ def compare_strategies(found: Sequence[Paired]) -> bool:
     return all(each.verdict != "worse" for each in found)
 
 
+def told(names: Sequence[str]) -> Iterator[str]:
+    """Go through the names, and tell whoever waits at a terminal which one it is about."""
+    for name in names:
+        if sys.stderr.isatty():
+            print(name, "…", file=sys.stderr)
+        yield name
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for, print it, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benches.suite", description=__doc__)
@@ -129,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--rounds {n_rounds}: at least {n_rounds_min}")
     print(f"strategy {strategy}{f' against {asked.against}' if asked.against else ''}, {n_rounds} rounds,", end=" ")
     print(f"{ms.BUILD_PROFILE} build, load average {os.getloadavg()[0]:.1f} before", flush=True)
-    names, is_none_worse = asked.names or NAMES, True
+    names, is_none_worse = told(asked.names or NAMES), True
     if asked.against:
         both = (strategy, asked.against)
         is_none_worse = compare_strategies([paired(name, *both, n_rounds, is_tiny=asked.tiny) for name in names])

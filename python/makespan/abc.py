@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["Batching", "RunOptions", "Strategy", "WorkflowFacts"]
+__all__ = ["CAPABILITIES", "Batching", "RunOptions", "Strategy", "WorkflowFacts"]
+
+CAPABILITIES = ("parallel", "rewrites", "caches", "batches", "plans", "adapts")
+"""What runs may do under a strategy.
+
+``parallel``: run several steps at once. ``rewrites``: leave calls out, or make equal ones once. ``caches``: take
+results from the engine's cache. ``batches``: make several calls at once by a batch form. ``plans``: search for an
+order. ``adapts``: let helpers join or not, as earlier runs have shown.
+"""
 
 
 class Batching(NamedTuple):
@@ -101,10 +109,27 @@ class RunOptions(NamedTuple):
     adapts: bool = False
     reasons: tuple[str, ...] = ()
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Which of `CAPABILITIES` runs with these options have."""
+        is_parallel = self.executor == "threads"
+        having = {
+            "parallel": is_parallel,
+            "rewrites": any(name != "cache" for name in self.passes),
+            "caches": "cache" in self.passes,
+            "batches": self.batching is not None,
+            "plans": self.plans and is_parallel,
+            "adapts": self.adapts and is_parallel,
+        }
+        return frozenset(name for name, has in having.items() if has)
+
 
 @runtime_checkable
 class Strategy(Protocol):
     """A policy for runs. Register one with `makespan.strategies.register`.
+
+    Our own have a ``configuration`` and ``capabilities`` as well, which nothing asks for:
+    `makespan.strategies.ConfiguredStrategy` brings them.
 
     Examples
     --------

@@ -11,6 +11,7 @@ use crate::clock::clock;
 use crate::columns::{Columns, Outcome};
 use crate::layout::Layout;
 use crate::program::Program;
+use crate::run_statistics::{self, PyRunTotals, Totals};
 
 /// Expected durations of one workflow. Holds no Python object.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(crate) struct History {
     of_step_ns: FxHashMap<String, u64>,
     /// How its runs go with helpers and without.
     pub(crate) ways: Ways,
+    /// Of all workflows of the engine.
+    totals: Option<Arc<Mutex<Totals>>>,
 }
 
 impl History {
@@ -51,6 +54,9 @@ impl History {
     pub(crate) fn learn(&mut self, py: Python<'_>, layout: &Layout, columns: &Columns) -> bool {
         let n_runs_before = self.n_runs;
         self.n_runs += 1;
+        if let Some(totals) = &self.totals {
+            run_statistics::lock(totals).add(layout, columns);
+        }
         let elapsed_ns = clock().delta_as_nanos(columns.started, columns.ended);
         if !is_worth_learning(n_runs_before, elapsed_ns, layout.n_nodes()) {
             return false;
@@ -88,7 +94,7 @@ impl History {
 
 /// What earlier runs of a workflow tell; shared by everything that was prepared from it.
 #[pyclass(name = "History", module = "makespan._core", frozen)]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PyHistory(Arc<Mutex<History>>);
 
 impl PyHistory {
@@ -104,9 +110,12 @@ pub(crate) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
 
 #[pymethods]
 impl PyHistory {
+    /// The runs that it counts are added to `totals`, too.
     #[new]
-    fn new() -> Self {
-        Self::default()
+    #[pyo3(signature = (totals = None))]
+    fn new(totals: Option<&Bound<'_, PyRunTotals>>) -> Self {
+        let totals = totals.map(|totals| totals.get().shared());
+        Self(Arc::new(Mutex::new(History { totals, ..History::default() })))
     }
 
     /// How many runs were counted.

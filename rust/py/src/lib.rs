@@ -22,6 +22,7 @@ mod detach;
 mod digest;
 mod draft;
 mod error;
+mod foresight;
 mod grant;
 mod graph;
 mod handle;
@@ -52,6 +53,7 @@ mod request;
 mod resources;
 mod result_cache;
 mod run;
+mod run_statistics;
 mod scan;
 mod shared;
 mod signals;
@@ -77,6 +79,8 @@ mod _core {
     use crate::digest::{canonical_bytes, durable_key, file_digest, from_plain_bytes, plain_bytes};
     #[pymodule_export]
     use crate::draft::{PyDraft, each_handle, inline, is_tracing};
+    #[pymodule_export]
+    use crate::foresight::foreseen_outcomes;
     #[pymodule_export]
     use crate::grant::PyGrant;
     #[pymodule_export]
@@ -111,6 +115,8 @@ mod _core {
     use crate::resources::PyResources;
     #[pymodule_export]
     use crate::result_cache::PyResultCache;
+    #[pymodule_export]
+    use crate::run_statistics::PyRunTotals;
     #[pymodule_export]
     use crate::step::PyStep;
     #[pymodule_export]
