@@ -77,7 +77,7 @@ class Result:
     _record: _core.Record
 
 
-def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _core.Step:
+def new_step(*, pick: _core.Step | None = None, needs_net: bool = False, batches: bool = False) -> _core.Step:
     return _core.Step(
         function=max,
         name="max",
@@ -89,10 +89,15 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         is_kept=True,
         is_pure=False,
         needs=[("net", 1_000)] if needs_net else [],
-        batch=None,
+        batch=max if batches else None,
         max_batch=None,
         caching=None,
     )
+
+
+def batching_program() -> _core.Program:
+    draft = _core.Draft("demo")
+    return draft.finish((draft.add(new_step(batches=True), (1, 2), None, None),), None)
 
 
 class Sample:
@@ -315,7 +320,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Program.representatives": lambda: SAMPLE.program.representatives(["dedupe"]),
     "Program.given_edges": lambda: SAMPLE.program.given_edges(),
     "Program.effect_edges": lambda: SAMPLE.program.effect_edges("max"),
-    "Program.batchable": lambda: SAMPLE.program.batchable(),
+    "Program.batchable": lambda: batching_program().batchable(),
     "Program.step_names": lambda: SAMPLE.program.step_names(),
     "Program.successors": lambda: SAMPLE.program.successors(0),
     "Prepared.__new__": lambda: Sample().prepared,

@@ -107,7 +107,8 @@ impl Columns {
     pub(crate) fn n_calls(&self) -> usize {
         let mut n_calls = 0;
         if self.cached.is_empty() {
-            n_calls = self.solo.iter().map(|stretch| stretch.finishes.len()).sum::<usize>() + self.spans.len();
+            n_calls =
+                self.solo.iter().map(|stretch| stretch.finishes.len()).sum::<usize>() + self.spans.len();
         } else {
             self.each_span(|span| n_calls += usize::from(!self.is_cached(span.position)));
         }
