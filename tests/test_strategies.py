@@ -32,7 +32,7 @@ every_class = pytest.mark.parametrize("kind", CLASSES, ids=[kind.__name__ for ki
 
 def all_facts() -> list[WorkflowFacts]:
     """Every kind of workflow, as far as a strategy can tell them."""
-    choices = itertools.product((0, 1, 9), (1, 4), (0, 1), (0, 1), (0, 1), (False, True), (False, True), (0, 3))
+    choices = itertools.product((0, 1, 9, 9_000), (1, 4), (0, 1), (0, 1), (0, 1), (False, True), (False, True), (0, 3))
     return [WorkflowFacts(*facts) for facts in choices]
 
 

@@ -25,6 +25,7 @@ from makespan.abc import Batching
 
 __all__ = [
     "BUILD_PROFILE",
+    "N_NODES_SEARCHED_MAX",
     "VERSION",
     "Draft",
     "Grant",
@@ -137,6 +138,7 @@ class _Arity(Protocol):
 
 VERSION: Final[str]
 BUILD_PROFILE: Final[str]
+N_NODES_SEARCHED_MAX: Final[int]
 
 def usable_cores() -> int: ...
 def host() -> tuple[int, int | None, int]: ...

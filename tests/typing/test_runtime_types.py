@@ -255,6 +255,7 @@ CHAIN = (GRAPH, np.zeros(3, np.uint64), np.ones(3, np.uint64), np.ones((3, 1), n
 NO_TIMES = np.array([], dtype=np.uint64)
 
 CALLS: dict[str, Callable[[], object]] = {
+    "N_NODES_SEARCHED_MAX": lambda: _core.N_NODES_SEARCHED_MAX,
     "VERSION": lambda: _core.VERSION,
     "BUILD_PROFILE": lambda: _core.BUILD_PROFILE,
     "usable_cores": _core.usable_cores,

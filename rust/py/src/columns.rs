@@ -112,6 +112,9 @@ impl Columns {
         } else {
             self.each_span(|span| n_calls += usize::from(!self.is_cached(span.position)));
         }
+        if self.batches.is_empty() {
+            return n_calls;
+        }
         self.called_together().fold(n_calls, |n_calls, spans| n_calls - (spans.len() - 1))
     }
 

@@ -132,6 +132,10 @@ mod _core {
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
 
+    /// Larger graphs are planned without a search.
+    #[pymodule_export]
+    const N_NODES_SEARCHED_MAX: usize = makespan_core::plan::N_NODES_SEARCHED_MAX;
+
     /// Return how many cores this process may use: affinity and cgroup limits considered.
     #[pyfunction]
     fn usable_cores() -> usize {

@@ -24,9 +24,9 @@ pub(crate) struct Totals {
     /// Calls of batch forms, and the nodes in them.
     n_batches: u64,
     n_batched: u64,
-    /// Over the nodes that ran, how long they took.
-    work_ns: u64,
-    elapsed_ns: u64,
+    /// Over the nodes that ran, how long they took; in ticks, as what follows.
+    work: u64,
+    elapsed: u64,
 }
 
 impl Totals {
@@ -45,12 +45,14 @@ impl Totals {
         self.n_pruned += n_pruned as u64;
         self.n_merged += n_merged as u64;
         self.n_cached += columns.cached.len() as u64;
-        for spans in columns.called_together() {
-            self.n_batches += 1;
-            self.n_batched += spans.len() as u64;
+        if !columns.batches.is_empty() {
+            for spans in columns.called_together() {
+                self.n_batches += 1;
+                self.n_batched += spans.len() as u64;
+            }
         }
-        self.work_ns += clock().delta_as_nanos(0, columns.work());
-        self.elapsed_ns += clock().delta_as_nanos(columns.started, columns.ended);
+        self.work += columns.work();
+        self.elapsed += columns.ended.saturating_sub(columns.started);
     }
 }
 
@@ -90,8 +92,8 @@ impl PyRunTotals {
             totals.n_cached,
             totals.n_batches,
             totals.n_batched,
-            totals.work_ns,
-            totals.elapsed_ns,
+            clock().delta_as_nanos(0, totals.work),
+            clock().delta_as_nanos(0, totals.elapsed),
         ]
     }
 }
