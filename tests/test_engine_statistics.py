@@ -95,6 +95,15 @@ def test_prepared_workflows_and_those_that_are_gone_count() -> None:
             assert other.statistics() == ms.EngineStatistics()
 
 
+def test_workflows_that_came_and_went_still_count() -> None:
+    with ms.SequentialExecutionEngine(workers=1) as engine:
+        kept = [engine.prepare(ms.Workflow.sequence([abs])) for _ in range(3)]
+        for at in range(500):
+            engine.run(ms.Workflow.sequence([abs, str]), at)
+            kept[at % 3].run(at)
+            assert engine.statistics()[:3] == (2 * (at + 1), 0, 3 * (at + 1))
+
+
 def test_a_run_that_cannot_begin_does_not_count() -> None:
     greedy = ms.step(lambda: None, name="greedy", needs={"license": 2})
     workflow = ms.Workflow("demo")

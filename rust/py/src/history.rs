@@ -11,7 +11,7 @@ use crate::clock::clock;
 use crate::columns::{Columns, Outcome};
 use crate::layout::Layout;
 use crate::program::Program;
-use crate::run_statistics::{self, PyRunTotals, Totals};
+use crate::run_statistics::{PyRunTotals, Totals};
 
 /// Expected durations of one workflow. Holds no Python object.
 #[derive(Debug, Default)]
@@ -25,8 +25,8 @@ pub(crate) struct History {
     of_step_ns: FxHashMap<String, u64>,
     /// How its runs go with helpers and without.
     pub(crate) ways: Ways,
-    /// Of all workflows of the engine.
-    totals: Option<Arc<Mutex<Totals>>>,
+    /// What its runs did.
+    pub(crate) totals: Totals,
 }
 
 impl History {
@@ -54,9 +54,7 @@ impl History {
     pub(crate) fn learn(&mut self, py: Python<'_>, layout: &Layout, columns: &Columns) -> bool {
         let n_runs_before = self.n_runs;
         self.n_runs += 1;
-        if let Some(totals) = &self.totals {
-            run_statistics::lock(totals).add(layout, columns);
-        }
+        self.totals.add(layout, columns);
         let elapsed_ns = clock().delta_as_nanos(columns.started, columns.ended);
         if !is_worth_learning(n_runs_before, elapsed_ns, layout.n_nodes()) {
             return false;
@@ -110,12 +108,15 @@ pub(crate) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
 
 #[pymethods]
 impl PyHistory {
-    /// The runs that it counts are added to `totals`, too.
+    /// What its runs do counts in `totals`, too.
     #[new]
     #[pyo3(signature = (totals = None))]
     fn new(totals: Option<&Bound<'_, PyRunTotals>>) -> Self {
-        let totals = totals.map(|totals| totals.get().shared());
-        Self(Arc::new(Mutex::new(History { totals, ..History::default() })))
+        let history = Arc::default();
+        if let Some(totals) = totals {
+            totals.get().join(&history);
+        }
+        Self(history)
     }
 
     /// How many runs were counted.

@@ -3,12 +3,14 @@
 //! Nothing is counted per node. What is summed over nodes here is read where a run was shared, rewritten, failed or found
 //! results in a cache, and costs a small part of what that costs per node.
 
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 
 use crate::clock::clock;
 use crate::columns::{Columns, Outcome, Outcomes};
+use crate::history::{self, History};
 use crate::layout::Layout;
 
 /// Sums over runs that came to their end, in the order of `makespan.EngineStatistics`.
@@ -56,20 +58,61 @@ impl Totals {
     }
 }
 
-/// The sums of one engine; its workflows add to them.
-#[pyclass(name = "RunTotals", module = "makespan._core", frozen)]
-#[derive(Debug, Default)]
-pub(crate) struct PyRunTotals(Arc<Mutex<Totals>>);
-
-impl PyRunTotals {
-    pub(crate) fn shared(&self) -> Arc<Mutex<Totals>> {
-        Arc::clone(&self.0)
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.n_runs += other.n_runs;
+        self.n_failed += other.n_failed;
+        self.n_nodes += other.n_nodes;
+        self.n_calls += other.n_calls;
+        self.n_pruned += other.n_pruned;
+        self.n_merged += other.n_merged;
+        self.n_cached += other.n_cached;
+        self.n_batches += other.n_batches;
+        self.n_batched += other.n_batched;
+        self.work += other.work;
+        self.elapsed += other.elapsed;
     }
 }
 
-/// Locks sums; they stay usable after a panic elsewhere.
-pub(crate) fn lock(totals: &Mutex<Totals>) -> MutexGuard<'_, Totals> {
-    totals.lock().unwrap_or_else(PoisonError::into_inner)
+/// The sums of one engine: kept with the histories of its workflows, whose lock a run takes anyway when it is over.
+#[pyclass(name = "RunTotals", module = "makespan._core", frozen)]
+#[derive(Debug, Default)]
+pub(crate) struct PyRunTotals(Mutex<Members>);
+
+#[derive(Debug, Default)]
+struct Members {
+    /// Of histories that nobody adds to any more.
+    gone: Totals,
+    histories: Vec<Arc<Mutex<History>>>,
+    /// With so many, those that are gone are looked for.
+    n_sweep: usize,
+}
+
+/// With fewer histories nothing is looked for.
+const N_SWEEP_MIN: usize = 64;
+
+impl PyRunTotals {
+    /// Makes the sums of a history count.
+    pub(crate) fn join(&self, history: &Arc<Mutex<History>>) {
+        let mut members = self.members();
+        if members.histories.len() >= members.n_sweep {
+            let Members { gone, histories, n_sweep } = &mut *members;
+            histories.retain(|history| {
+                // Workflow and prepared workflows are gone, if these sums are the last to hold it.
+                let is_used = Arc::strong_count(history) > 1;
+                if !is_used {
+                    *gone += history::lock(history).totals;
+                }
+                is_used
+            });
+            *n_sweep = (2 * histories.len()).max(N_SWEEP_MIN);
+        }
+        members.histories.push(Arc::clone(history));
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[pymethods]
@@ -81,7 +124,11 @@ impl PyRunTotals {
 
     /// Runs, failed ones, nodes, calls, pruned, merged, cached, batches, nodes in batches; nanoseconds of work and of runs.
     fn sums(&self) -> [u64; 11] {
-        let totals = *lock(&self.0);
+        let members = self.members();
+        let mut totals = members.gone;
+        for history in &members.histories {
+            totals += history::lock(history).totals;
+        }
         [
             totals.n_runs,
             totals.n_failed,
