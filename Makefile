@@ -28,7 +28,7 @@ CORE_BENCHES := $(wildcard rust/core/benches)
 
 say := @printf '\n==> %s\n'
 
-.PHONY: help dev fmt lint demo test test-all test-binding bench plan-sets plan-real plan-cpsat wheel packaging \
+.PHONY: help dev fmt lint demo test test-all test-binding bench suite suite-paired plan-sets plan-real plan-cpsat wheel packaging \
   bench-check ci stubs lock clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -41,6 +41,8 @@ help:
 	@echo "test       cargo test for the core, pytest without the slow marks"
 	@echo "test-all   the slow marks as well"
 	@echo "bench      release build, timed benchmarks; data sets of BENCH_DATA if set"
+	@echo "suite      workflows of real work beside their plain code: five minutes; options in OPTIONS"
+	@echo "suite-paired  the strategy smart against optimized, run by run: a quarter of an hour; options in OPTIONS"
 	@echo "plan-sets  plans of whole sets of the literature: half an hour; options in OPTIONS"
 	@echo "plan-real  plans of real graphs, orders beside Dask's: a quarter of an hour"
 	@echo "plan-cpsat plans beside those of OR-tools CP-SAT: ten minutes"
@@ -118,6 +120,13 @@ bench: $(RELEASE)/.stamp-bench
 	$(RELEASE)/bin/python -m benches.table build/bench.json
 	$(if $(CORE_BENCHES),cargo bench --locked --package makespan-core)
 
+# OPTIONS="--strategy optimized word_count", for example; `-h` tells the others.
+suite: $(RELEASE)/.stamp-bench
+	$(RELEASE)/bin/python -m benches.suite $(OPTIONS)
+
+suite-paired: $(RELEASE)/.stamp-bench
+	$(RELEASE)/bin/python -m benches.suite --against optimized --strategy smart $(OPTIONS)
+
 # OPTIONS="--processes 2 --limits 10 --instances 20", for example; `-h` tells the others.
 plan-sets: $(RELEASE)/.stamp-bench
 	$(RELEASE)/bin/python -m benches.plan_sets $(OPTIONS)
@@ -185,6 +194,7 @@ bench-check: $(RELEASE)/.stamp-bench
 	$(RELEASE)/bin/python -m pytest benches --benchmark-disable
 	$(RELEASE)/bin/python -m benches.plan_sets --instances 1 --limits 0.01 >build/plan-sets.txt
 	$(RELEASE)/bin/python -m benches.plan_real --graphs 1 --limits 0.01 >build/plan-real.txt
+	$(RELEASE)/bin/python -m benches.suite --tiny --rounds 1 >build/suite.txt
 	$(if $(CORE_BENCHES),cargo test --locked --package makespan-core --bench '*')
 
 ci:

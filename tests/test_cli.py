@@ -18,7 +18,7 @@ import makespan as ms
 from makespan.cli import doctor, main
 from makespan.cli.arguments import Target, UsageError, bind_arguments, parse_arguments, parse_target
 from makespan.cli.progress import format_duration, format_progress
-from makespan.cli.summary import Comparison, shorten
+from makespan.cli.summary import format_saved, shorten
 
 WORKFLOWS = """
 import os
@@ -193,7 +193,10 @@ def test_critical_path_is_shown_whole_up_to_a_length() -> None:
 
 
 def test_speed_up_is_serial_over_run() -> None:
-    assert Comparison(serial_s=3.0, elapsed_s=1.5, is_equal=True).speed_up == 2.0
+    run: ms.RunResult[object] = ms.Workflow.sequence([abs, str]).run(-1)
+    found = ms.RunComparison(run=run, serial_s=3.0, elapsed_s=1.5, is_equal=True)
+    assert found.speed_up == 2.0
+    assert format_saved(found) == "0: nothing applied"
 
 
 # --- limits of the machine, from a made-up tree of files ------------------------------------------
@@ -299,6 +302,14 @@ def test_run_compares_with_serial(file: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     assert re.search(r"^results +equal$", answer.stdout, re.MULTILINE)
     assert re.search(r"^speed-up +\d", answer.stdout, re.MULTILINE)
+    assert re.search(r"^saved +\S", answer.stdout, re.MULTILINE)
+
+
+def test_without_a_comparison_nothing_is_said_to_be_saved(file: Path) -> None:
+    answer = command("run", f"{file}:quick")
+    assert answer.returncode == 0, answer.stderr
+    assert not re.search(r"saved|speed-up|serial\(\)", answer.stdout)
+    assert "comparison" not in json.loads(command("run", f"{file}:quick", "--json").stdout)
 
 
 def test_run_with_different_results_fails_the_comparison(file: Path) -> None:
@@ -312,7 +323,10 @@ def test_run_prints_json(file: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)
     assert result["strategy"] == "sequential"
-    assert result["comparison"]["is_equal"] is True
+    comparison = result["comparison"]
+    assert comparison["is_equal"] is True
+    assert (comparison["applied"], comparison["saved_s"]) == ([], 0.0)
+    assert comparison["speed_up"] == comparison["serial_s"] / comparison["elapsed_s"]
 
 
 def test_failed_run_prints_each_failure_with_the_users_traceback(file: Path) -> None:

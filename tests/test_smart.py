@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 import makespan as ms
+import makespan._core
+from makespan.abc import WorkflowFacts
 
 
 def licensed(n_free: int, n_licensed: int, *, is_declared: bool = True) -> ms.Workflow:
@@ -92,3 +94,12 @@ def test_runs_from_several_threads_plan_once_and_agree(engine: ms.SequentialExec
     for thread in threads:
         thread.join()
     assert values == [(None, None, None)] * 4
+
+
+def test_what_no_search_looks_through_is_not_planned() -> None:
+    n_max = makespan._core.N_NODES_SEARCHED_MAX
+    options = ms.SmartSequentialStrategy().options
+    assert options(WorkflowFacts(n_nodes=n_max)).plans
+    assert not options(WorkflowFacts(n_nodes=n_max + 1)).plans
+    # The documentation tells the number.
+    assert f"{n_max:,}" in (ms.SmartSequentialStrategy.__doc__ or "")

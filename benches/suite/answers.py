@@ -69,4 +69,6 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[str, list[str], list[str
         )
 
 
-CASE = Case("answers", answers, data, "waiting", frozenset({"embedding", "completion"}))
+CASE = Case(
+    "answers", answers, data, "waiting", frozenset({"embedding", "completion"}), cached=frozenset({"embedding"})
+)

@@ -41,4 +41,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[str]]]:
     yield ([paragraphs(rng, words, 2 if is_tiny else 400) for _ in range(2 if is_tiny else 8)],)
 
 
-CASE = Case("archive", archive, data, "cpu", frozenset({"compressed"}))
+CASE = Case("archive", archive, data, "cpu", frozenset({"compressed"}), cached=frozenset({"compressed"}))

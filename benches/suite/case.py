@@ -20,6 +20,8 @@ class Case:
 
     ``data`` makes what it works on, seeded, in an empty folder; tiny data are for tests. ``frees`` names the steps
     that spend their time outside of the interpreter, so that threads can run them at once; all others share one core.
+    ``cached`` names the pure steps that a user who runs the workflow again would give ``cache=True``: those in which
+    the time is spent, and those between them and the result. They have it in `cached_case` only.
     """
 
     name: str
@@ -27,3 +29,4 @@ class Case:
     data: Callable[[Path, bool], Arguments]
     bound_by: Literal["cpu", "waiting", "overhead"]
     frees: frozenset[str] = frozenset()
+    cached: frozenset[str] = frozenset()

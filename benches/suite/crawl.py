@@ -54,4 +54,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[str, list[int]]]:
         yield site, [number % 6 for number in range(n_pages)]
 
 
-CASE = Case("crawl", crawl, data, "waiting", frozenset({"page", "profile"}))
+CASE = Case("crawl", crawl, data, "waiting", frozenset({"page", "profile"}), cached=frozenset({"profile"}))

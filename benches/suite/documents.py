@@ -65,4 +65,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[str], Path]]:
     yield [source() for _ in range(n_sources)], folder
 
 
-CASE = Case("documents", site, data, "cpu")
+CASE = Case("documents", site, data, "cpu", cached=frozenset({"parsed", "rendered", "words"}))

@@ -76,4 +76,5 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[Path]]]:
     yield (paths,)
 
 
-CASE = Case("file_analysis", manifest, data, "cpu", frozenset({"sha256", "packed_size", "quick_size"}))
+FREES = frozenset({"sha256", "packed_size", "quick_size"})
+CASE = Case("file_analysis", manifest, data, "cpu", FREES, cached=frozenset({"packed_size", "quick_size"}))

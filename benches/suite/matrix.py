@@ -35,4 +35,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[str], int]]:
     yield (["json"], 10) if is_tiny else (["json", "decimal", "csv", "email.message"], 400_000)
 
 
-CASE = Case("matrix", matrix, data, "cpu", frozenset({"passes"}))
+CASE = Case("matrix", matrix, data, "cpu", frozenset({"passes"}), cached=frozenset({"passes"}))

@@ -78,4 +78,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[Path]]]:
     yield (paths,)
 
 
-CASE = Case("sales_etl", sales, data, "cpu")
+CASE = Case("sales_etl", sales, data, "cpu", cached=frozenset({"clean", "outliers"}))

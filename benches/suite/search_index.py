@@ -82,4 +82,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[str]]]:
     yield ([paragraphs(rng, words, 2 if is_tiny else 45) for _ in range(3 if is_tiny else 60)],)
 
 
-CASE = Case("search_index", index, data, "cpu")
+CASE = Case("search_index", index, data, "cpu", cached=frozenset({"terms", "document_frequency", "postings"}))

@@ -82,4 +82,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[Path, list[tuple[int, in
     yield database, [(i, rng.randrange(n_customers)) for i in range(n_open)]
 
 
-CASE = Case("sqlite_reports", reports, data, "cpu", frozenset({"by_group", "largest"}))
+CASE = Case("sqlite_reports", reports, data, "cpu", frozenset({"by_group", "largest"}), cached=frozenset({"customer"}))

@@ -59,4 +59,6 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[bytes]]]:
     yield (photographs,)
 
 
-CASE = Case("thumbnails", gallery, data, "cpu", frozenset({"decoded", "scaled", "encoded"}))
+CASE = Case(
+    "thumbnails", gallery, data, "cpu", frozenset({"decoded", "scaled", "encoded"}), cached=frozenset({"encoded"})
+)

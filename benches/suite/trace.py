@@ -56,4 +56,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[dict[str, Any]]]]:
     yield (tasks,)
 
 
-CASE = Case("trace", replay, data, "cpu", frozenset({"replayed"}))
+CASE = Case("trace", replay, data, "cpu", frozenset({"replayed"}), cached=frozenset({"replayed"}))

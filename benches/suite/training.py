@@ -60,4 +60,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[Array, Array, int]]:
     yield features[:n], labels[:n], 2 if is_tiny else 4
 
 
-CASE = Case("training", comparison, data, "cpu", frozenset({"score"}))
+CASE = Case("training", comparison, data, "cpu", frozenset({"score"}), cached=frozenset({"scaled", "score"}))

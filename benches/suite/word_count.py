@@ -37,4 +37,4 @@ def data(folder: Path, is_tiny: bool) -> Iterator[tuple[list[str]]]:
     yield ([paragraphs(rng, words, 3 if is_tiny else 450) for _ in range(3 if is_tiny else 32)],)
 
 
-CASE = Case("word_count", word_count, data, "cpu")
+CASE = Case("word_count", word_count, data, "cpu", cached=frozenset({"counted", "added"}))

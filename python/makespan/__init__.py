@@ -12,6 +12,7 @@ from makespan import strategies
 from makespan._core import BUILD_PROFILE, VERSION, Progress
 from makespan.builder import Workflow
 from makespan.engine import PreparedWorkflow, SequentialExecutionEngine, default_engine
+from makespan.engine_statistics import EngineStatistics
 from makespan.exceptions import (
     AcquireTimeoutError,
     ArgumentMismatchError,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from makespan.planning.workers import WorkerPlan, plan_on_workers
     from makespan.prediction import DurationPredictor, Prediction, PredictionScore, TimeLimit, size_of
     from makespan.run_analysis import RunAnalysis, RunChange
+    from makespan.run_comparison import RunComparison
     from makespan.scheduling import (
         DeadEntry,
         DependencyGraph,
@@ -109,6 +111,7 @@ __all__ = [
     "DurationPredictor",
     "DurationQuantiles",
     "EmptyQueueError",
+    "EngineStatistics",
     "ExecutionException",
     "ExecutionOptimizer",
     "ExecutionQueue",
@@ -145,6 +148,7 @@ __all__ = [
     "Rewriting",
     "RunAnalysis",
     "RunChange",
+    "RunComparison",
     "RunError",
     "RunFailedError",
     "RunResult",
@@ -227,6 +231,7 @@ _LOADED_LATE = {
     "size_of": "makespan.prediction",
     "RunAnalysis": "makespan.run_analysis",
     "RunChange": "makespan.run_analysis",
+    "RunComparison": "makespan.run_comparison",
     "WorkflowPlan": "makespan.workflow_plan",
 }
 

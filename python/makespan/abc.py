@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["Batching", "RunOptions", "Strategy", "WorkflowFacts"]
+__all__ = ["CAPABILITIES", "Batching", "RunOptions", "Strategy", "WorkflowFacts"]
+
+CAPABILITIES = ("parallel", "rewrites", "caches", "batches", "plans", "adapts", "fuses")
+"""What runs may do under a strategy.
+
+``parallel``: run several steps at once. ``rewrites``: leave calls out, or make one for several. ``caches``: take
+results from the engine's cache. ``batches``: make several calls at once by a batch form. ``plans``: search for an
+order. ``adapts``: let helpers join or not, as earlier runs have shown.
+``fuses``: run a workflow of tiny steps as one node.
+"""
 
 
 class Batching(NamedTuple):
@@ -105,10 +114,28 @@ class RunOptions(NamedTuple):
     fuses: bool = False
     reasons: tuple[str, ...] = ()
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Which of `CAPABILITIES` runs with these options have."""
+        is_parallel = self.executor == "threads"
+        having = {
+            "parallel": is_parallel,
+            "rewrites": not {"prune", "dedupe", "combine"}.isdisjoint(self.passes),
+            "caches": "cache" in self.passes,
+            "batches": self.batching is not None,
+            "plans": self.plans and is_parallel,
+            "adapts": self.adapts and is_parallel,
+            "fuses": self.fuses and self.stop_on_failure,
+        }
+        return frozenset(name for name, has in having.items() if has)
+
 
 @runtime_checkable
 class Strategy(Protocol):
     """A policy for runs. Register one with `makespan.strategies.register`.
+
+    Our own have a ``configuration`` and ``capabilities`` as well, which nothing asks for:
+    `makespan.strategies.ConfiguredStrategy` brings them.
 
     Examples
     --------

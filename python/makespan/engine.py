@@ -12,6 +12,7 @@ from makespan import _core, strategies
 from makespan.abc import RunOptions, Strategy, WorkflowFacts
 from makespan.builder import Workflow
 from makespan.config import WORKERS_MAX, Settings
+from makespan.engine_statistics import EngineStatistics
 from makespan.exceptions import ClosedEngineError, ConfigurationError, ValidationError
 from makespan.executors.threads import WorkerThreads
 from makespan.optimizer import described
@@ -20,11 +21,12 @@ from makespan.result import RunResult, to_exception
 from makespan.workflow import WorkflowFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from makespan.cache import ResultCache
     from makespan.prediction import DurationPredictor
+    from makespan.run_comparison import RunComparison
     from makespan.workflow_plan import WorkflowPlan
 
 __all__ = ["PreparedWorkflow", "SequentialExecutionEngine", "default_engine"]
@@ -178,6 +180,9 @@ class SequentialExecutionEngine:
             self._predictor, self._is_pinned = predictor._native, predictor.is_pinned
         else:
             raise ConfigurationError("predictor", predictor, "a DurationPredictor")
+        self._totals = _core.RunTotals()
+        # Of fused runs, whose one node says nothing about steps.
+        self._fused_history = _core.History(self._totals)
         self._histories: weakref.WeakKeyDictionary[Any, _core.History] = weakref.WeakKeyDictionary()
         self._helpers = WorkerThreads("makespan")
         self._is_closed = False
@@ -356,7 +361,10 @@ class SequentialExecutionEngine:
     @overload
     def plan(self, workflow: Workflow, /, **kwargs: object) -> WorkflowPlan: ...
     def plan(self, workflow: Any, /, *args: object, **kwargs: object) -> WorkflowPlan:
-        """Tell what a run would do: which calls are made, in which order, and how long that is expected to take.
+        """Tell what a run would do, without one: no step is called.
+
+        Which calls would be made, left out, put together or answered by the cache, in which order, and how long that is
+        expected to take.
 
         Parameters
         ----------
@@ -394,8 +402,73 @@ class SequentialExecutionEngine:
         history = self._history(workflow)
         options = self._options(program, history)
         n_workers = 1 if options.executor == "serial" else self._workers
+        cache = self.cache if program.has_cached_steps else None
         prepared = self._prepared(program, options, history)
-        return plan_of_workflow(prepared, options.passes, n_workers, self._predictor)
+        return plan_of_workflow(prepared, options, n_workers, self._predictor, cache)
+
+    @overload
+    def compare(self, workflow: WorkflowFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunComparison[R]: ...
+    @overload
+    def compare(self, workflow: Workflow, /, *args: object, **kwargs: object) -> RunComparison[Any]: ...
+    def compare(self, workflow: Any, /, *args: object, **kwargs: object) -> RunComparison[Any]:
+        """Run a workflow, then the same as plain code, and tell what the run saved.
+
+        Everything is done twice, effects too.
+
+        Parameters
+        ----------
+        workflow
+            Traced or built.
+        *args, **kwargs
+            The workflow's own.
+
+        Returns
+        -------
+        comparison
+            Both times as measured, what was applied, whether the results are the same.
+
+        Raises
+        ------
+        RunFailedError
+            One step or several failed.
+        ConfigurationError
+            ``workflow`` is something else; a prepared one has no plain code.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> ms.default_engine().compare(ms.Workflow.sequence([abs]), -1).is_equal
+        True
+        """
+        if not isinstance(workflow, WorkflowFunction | Workflow):
+            raise ConfigurationError("workflow", workflow, "a workflow: decorated or built")
+        from makespan.run_comparison import compare_run
+
+        serial: Callable[..., object] = workflow.serial
+        return compare_run(lambda: self.run(workflow, *args, **kwargs), lambda: serial(*args, **kwargs))
+
+    def statistics(self) -> EngineStatistics:
+        """Return what the runs of this engine did since it was made, those of its prepared workflows included.
+
+        May be called at any time, from any thread, after `close` too.
+
+        Returns
+        -------
+        statistics
+            Sums over all runs that are over.
+
+        Examples
+        --------
+        >>> import makespan as ms
+        >>> with ms.SequentialExecutionEngine() as engine:
+        ...     prepared = engine.prepare(ms.Workflow.sequence([abs]))
+        ...     for x in range(3):
+        ...         _ = prepared.run(x)
+        >>> engine.statistics().n_runs
+        3
+        """
+        *counts, work_ns, elapsed_ns = self._totals.sums()
+        return EngineStatistics._make([*counts, work_ns / 1e9, elapsed_ns / 1e9])
 
     def _prepared_now(self, workflow: Any, program: _core.Program) -> PreparedWorkflow[Any]:
         history = self._history(workflow)
@@ -428,7 +501,7 @@ class SequentialExecutionEngine:
         return prepared
 
     def _history(self, workflow: Any) -> _core.History:
-        return self._histories.get(workflow) or self._histories.setdefault(workflow, _core.History())
+        return self._histories.get(workflow) or self._histories.setdefault(workflow, _core.History(self._totals))
 
     def _helpers_of(self, options: RunOptions) -> Literal["never", "always", "chosen"]:
         if options.executor == "serial" or self._workers == 1:

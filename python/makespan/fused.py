@@ -43,8 +43,7 @@ def run_fused(
             is_serial.reset(token)
 
     options = RunOptions("serial", reasons=(_reason(*history.grains_ns()),))
-    # It has a history of its own: how long the one node takes says nothing about the steps.
-    prepared = engine._prepared(_of_one_node(workflow.name, fused), options, _core.History(), learns=False)
+    prepared = engine._prepared(_of_one_node(workflow.name, fused), options, engine._fused_history, learns=False)
     begun_ns = perf_counter_ns()
     try:
         result = prepared.run()

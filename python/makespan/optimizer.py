@@ -82,9 +82,14 @@ class Rewriting:
         return len(self.running)
 
     @property
+    def running_nodes(self) -> list[int]:
+        """The nodes that run, in program order."""
+        return [node for node, other in enumerate(self._representatives) if node == other]
+
+    @property
     def running(self) -> list[str]:
         """Paths of the nodes that run, in program order."""
-        return [self.paths[node] for node, other in enumerate(self._representatives) if node == other]
+        return [self.paths[node] for node in self.running_nodes]
 
     @property
     def pruned(self) -> list[str]:

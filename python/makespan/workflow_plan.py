@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from makespan.optimizer import Rewriting
 from makespan.planning.planner import plan
 from makespan.planning.uncertain import DurationQuantiles
 from makespan.prediction.predictor import LEVELS
-from makespan.result import seconds_text
+from makespan.result import OUTCOMES, seconds_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from makespan.abc import RunOptions
+    from makespan.cache import ResultCache
     from makespan.engine import PreparedWorkflow
     from makespan.planning.plan import Plan
     from makespan.planning.uncertain import SimulatedMakespan
@@ -31,11 +34,21 @@ class WorkflowPlan:
     ----------
     rewriting
         What the passes do.
+    outcome
+        How each node would end, in program order: ``"runs"``, ``"pruned"``, ``"merged"``, ``"combined"`` or ``"cached"``.
+        What only cached nodes need is pruned, too.
+    order
+        Paths of the nodes that run, in the order in which one worker would run them. What is called together by a batch
+        form goes when the first of its calls is due, or the last.
+    batchable
+        By step with a batch form, how many of its calls that run may be made together; nothing where the strategy does
+        not batch.
     schedule
         When which node that runs starts, of node ``i`` of ``rewriting.graph`` in entry ``i``; None while no duration is
-        known.
+        known. What the cache has takes no time in it.
     n_known
-        Of how many nodes that run the duration is known; the others are taken to be like these on average.
+        Of how many nodes of ``rewriting.graph`` the duration is known; the others are taken to be like these on
+        average.
     resource_names
         Names of the schedule's resources, the workers first.
     strategy
@@ -57,6 +70,9 @@ class WorkflowPlan:
         self,
         *,
         rewriting: Rewriting,
+        outcome: list[str],
+        order: list[str],
+        batchable: dict[str, int],
         schedule: Plan | None,
         n_known: int,
         resource_names: tuple[str, ...],
@@ -64,11 +80,37 @@ class WorkflowPlan:
         durations: DurationQuantiles | None,
     ) -> None:
         self.rewriting: Rewriting = rewriting
+        self.outcome: list[str] = outcome
+        self.order: list[str] = order
+        self.batchable: dict[str, int] = batchable
         self.schedule: Plan | None = schedule
         self.n_known: int = n_known
         self.resource_names: tuple[str, ...] = resource_names
         self.strategy: str = strategy
         self.durations: DurationQuantiles | None = durations
+
+    @property
+    def n_runs(self) -> int:
+        """How many nodes would be called."""
+        return self.outcome.count("runs")
+
+    @property
+    def running(self) -> list[str]:
+        """Paths of the nodes that would be called, in program order."""
+        return self._with("runs")
+
+    @property
+    def pruned(self) -> list[str]:
+        """Paths of the nodes whose result nobody needs, or only nodes that the cache has."""
+        return self._with("pruned")
+
+    @property
+    def reused(self) -> list[str]:
+        """Paths of the nodes whose result would be taken from the engine's cache, as it is now."""
+        return self._with("cached")
+
+    def _with(self, outcome: str) -> list[str]:
+        return [path for path, ends in zip(self.rewriting.paths, self.outcome, strict=True) if ends == outcome]
 
     @property
     def expected_makespan_s(self) -> float | None:
@@ -148,6 +190,9 @@ class WorkflowPlan:
         data: dict[str, Any] = {
             "strategy": self.strategy,
             **self.rewriting.to_dict(),
+            "outcomes": dict(zip(self.rewriting.paths, self.outcome, strict=True)),
+            "order": self.order,
+            "batchable": self.batchable,
             "expected_makespan_s": self.expected_makespan_s,
             "n_known_durations": self.n_known,
         }
@@ -164,18 +209,23 @@ class WorkflowPlan:
     def __repr__(self) -> str:
         rewriting = self.rewriting
         nodes = "node runs" if rewriting.n_nodes == 1 else "nodes run"
-        counts = f"{rewriting.n_runs} of {rewriting.n_nodes} {nodes}"
+        reused = f", {len(self.reused)} reused" if self.reused else ""
+        counts = f"{self.n_runs} of {rewriting.n_nodes} {nodes}{reused}"
         if self.schedule is None:
             return f"<plan of {rewriting.workflow}: {counts}, durations unknown>"
         expected = f"{seconds_text(self.schedule.makespan)} expected"
         proof = "no order is shorter" if self.schedule.is_optimal else f"at most {self.schedule.gap:.1%} too long"
-        guessed = rewriting.n_runs - self.n_known
+        guessed = self.schedule.start.size - self.n_known
         note = f", {guessed} {'duration' if guessed == 1 else 'durations'} guessed" if guessed else ""
         return f"<plan of {rewriting.workflow}: {counts}, {expected}, {proof}{note}>"
 
 
 def plan_of_workflow(
-    prepared: PreparedWorkflow[Any], passes: tuple[str, ...], n_workers: int, predictor: _core.Predictor
+    prepared: PreparedWorkflow[Any],
+    options: RunOptions,
+    n_workers: int,
+    predictor: _core.Predictor,
+    cache: ResultCache | None = None,
 ) -> WorkflowPlan:
     """Plan a prepared workflow; behind ``plan`` of workflows and engines, which document it.
 
@@ -183,12 +233,14 @@ def plan_of_workflow(
     ----------
     prepared
         The workflow.
-    passes
-        Those that rewrite it.
+    options
+        What the strategy decided.
     n_workers
         How many nodes may run at once.
     predictor
         What the engine has learned.
+    cache
+        Where results are looked up; None where no step is cached.
 
     Returns
     -------
@@ -199,23 +251,36 @@ def plan_of_workflow(
     --------
     >>> import makespan as ms
     >>> workflow = ms.Workflow.sequence([ms.step(abs, name="not run yet")])
-    >>> plan_of_workflow(workflow.prepare(), (), 1, _core.Predictor()).schedule is None
+    >>> from makespan.abc import RunOptions
+    >>> plan_of_workflow(workflow.prepare(), RunOptions("serial"), 1, _core.Predictor()).schedule is None
     True
     """
-    rewriting = Rewriting(prepared.program, passes)
+    program = prepared.program
+    rewriting = Rewriting(program, options.passes)
+    codes = _core.foreseen_outcomes(program, options.passes, cache)
+    outcome = ["runs" if code == 0 else OUTCOMES[code] for code in codes]
+    step_names = program.step_names()
+    together = program.batchable() if options.batching else []
+    # What the cache has, and what only that needs, is there at once.
+    is_called = np.array([outcome[node] == "runs" for node in rewriting.running_nodes], np.bool_)
     expected_ns, is_known, demands, capacities, names = prepared.expectations()
+    expected_ns = np.where(is_called, expected_ns, 0)
     schedule, durations = None, None
     if is_known.any():
         n_nodes = expected_ns.size
         schedule = plan(
             rewriting.graph,
             expected_ns / 1e9,
-            np.hstack([np.ones((n_nodes, 1), np.int64), demands.reshape(n_nodes, capacities.size)]),
+            np.hstack([np.ones((n_nodes, 1), np.int64), demands.reshape(n_nodes, capacities.size)])
+            * is_called[:, None],
             np.concatenate([[n_workers], capacities]),
         )
         durations = _quantiles(prepared.program, rewriting, expected_ns, predictor)
     return WorkflowPlan(
         rewriting=rewriting,
+        outcome=outcome,
+        order=[rewriting.paths[node] for node in prepared.order() if outcome[node] == "runs"],
+        batchable=dict(Counter(step_names[node] for node in together if outcome[node] == "runs")),
         schedule=schedule,
         n_known=int(is_known.sum()),
         resource_names=("workers", *names),

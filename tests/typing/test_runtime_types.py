@@ -77,7 +77,7 @@ class Result:
     _record: _core.Record
 
 
-def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _core.Step:
+def new_step(*, pick: _core.Step | None = None, needs_net: bool = False, batches: bool = False) -> _core.Step:
     return _core.Step(
         function=max,
         name="max",
@@ -91,10 +91,15 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False) -> _cor
         merges=[],
         is_pure=False,
         needs=[("net", 1_000)] if needs_net else [],
-        batch=None,
+        batch=max if batches else None,
         max_batch=None,
         caching=None,
     )
+
+
+def batching_program() -> _core.Program:
+    draft = _core.Draft("demo")
+    return draft.finish((draft.add(new_step(batches=True), (1, 2), None, None),), None)
 
 
 class Sample:
@@ -252,6 +257,7 @@ CHAIN = (GRAPH, np.zeros(3, np.uint64), np.ones(3, np.uint64), np.ones((3, 1), n
 NO_TIMES = np.array([], dtype=np.uint64)
 
 CALLS: dict[str, Callable[[], object]] = {
+    "N_NODES_SEARCHED_MAX": lambda: _core.N_NODES_SEARCHED_MAX,
     "VERSION": lambda: _core.VERSION,
     "BUILD_PROFILE": lambda: _core.BUILD_PROFILE,
     "usable_cores": _core.usable_cores,
@@ -267,6 +273,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Program.traits": lambda: Sample().program.traits(),
     "Record.reasons": lambda: Sample().record.reasons(),
     "Program.has_cached_steps": lambda: Sample().program.has_cached_steps,
+    "foreseen_outcomes": lambda: _core.foreseen_outcomes(SAMPLE.program, ["prune", "cache"], new_result_cache()),
     "file_digest": lambda: _core.file_digest(__file__),
     "demands": lambda: _core.demands({"net": 1.5, "memory": "1 kB"}),
     "limit": lambda: _core.limit("net", 0),
@@ -318,6 +325,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Program.effect_edges": lambda: SAMPLE.program.effect_edges("max"),
     "Program.combined": lambda: SAMPLE.program.combined(["combine"]),
     "Program.node_of_call": lambda: SAMPLE.program.node_of_call(0),
+    "Program.batchable": lambda: batching_program().batchable(),
     "Program.step_names": lambda: SAMPLE.program.step_names(),
     "Program.successors": lambda: SAMPLE.program.successors(0),
     "Prepared.__new__": lambda: Sample().prepared,
@@ -342,7 +350,9 @@ CALLS: dict[str, Callable[[], object]] = {
     "Record.batch_of": lambda: SAMPLE.record.batch_of(0),
     "Record.slowest": lambda: SAMPLE.record.slowest(1),
     "Record.kept": lambda: SAMPLE.record.kept(),
-    "History.__new__": _core.History,
+    "RunTotals.__new__": _core.RunTotals,
+    "RunTotals.sums": lambda: _core.RunTotals().sums(),
+    "History.__new__": lambda: _core.History(_core.RunTotals()),
     "History.n_runs": lambda: _core.History().n_runs,
     "History.is_fused": lambda: _core.History().is_fused(),
     "History.observe_nodes": lambda: _core.History().observe_nodes(SAMPLE.record, 1),

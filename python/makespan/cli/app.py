@@ -26,7 +26,6 @@ from makespan.cli.loading import (
 )
 from makespan.cli.progress import live_line
 from makespan.cli.summary import (
-    Comparison,
     failure_json,
     format_failures,
     format_summary,
@@ -96,9 +95,22 @@ def run(
         bool,
         typer.Option("--compare", help="Then run it as plain Python; print speed-up and equality."),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Call no step, only the body: tell what would be run, left out, batched and reused, in which order, "
+            "and how long that is expected to take.",
+        ),
+    ] = False,
 ) -> None:
     """Run a workflow of a Python file, show its progress and say where the time went."""
+    if dry_run and compare:
+        complain("makespan: --compare runs it, --dry-run does not: give one of them")
+        raise typer.Exit(codes.EXIT_USAGE)
     workflow, arguments = loaded(target, arg or [], strategy)
+    if dry_run:
+        raise typer.Exit(tell_plan(workflow, arguments, workers, strategy, as_json))
     raise typer.Exit(carry_out(workflow, arguments, workers, strategy, as_json, compare))
 
 
@@ -276,6 +288,26 @@ def carry_out(
     return codes.EXIT_FAILED if comparison is not None and not comparison.is_equal else codes.EXIT_OK
 
 
+def tell_plan(
+    workflow: Runnable, arguments: dict[str, object], workers: int | None, strategy: str, as_json: bool
+) -> int:
+    """Tell what a run would do, and return the exit code."""
+    try:
+        with ms.SequentialExecutionEngine(strategy=strategy, workers=workers) as engine:
+            plan = engine.plan(workflow, **arguments)
+    except KeyboardInterrupt:
+        complain("makespan: interrupted")
+        return codes.EXIT_INTERRUPTED
+    except ms.ExecutionException as error:
+        complain(f"makespan: {error}")
+        return codes.EXIT_FAILED
+    if as_json:
+        print(json.dumps(plan.to_dict(), indent=2))
+    else:
+        show_rows(explaining.format_workflow_plan(plan, engine.workers))
+    return codes.EXIT_OK
+
+
 def run_watched(
     workflow: Runnable, arguments: dict[str, object], workers: int | None, strategy: str
 ) -> tuple[ms.RunResult[object], float]:
@@ -299,7 +331,7 @@ def compare_serial(
     arguments: dict[str, object],
     result: ms.RunResult[object],
     elapsed_s: float,
-) -> Comparison:
+) -> ms.RunComparison[object]:
     """Run the workflow as plain Python. It comes second, so that a warm file cache is its gain."""
     complain_if_terminal("now as plain Python, for the comparison …")
     start_s = time.perf_counter()
@@ -307,7 +339,7 @@ def compare_serial(
     value = serial(**arguments)
     serial_s = time.perf_counter() - start_s
     is_equal = first_difference(result.value, value) is None
-    return Comparison(serial_s=serial_s, elapsed_s=elapsed_s, is_equal=is_equal)
+    return ms.RunComparison(run=result, serial_s=serial_s, elapsed_s=elapsed_s, is_equal=is_equal)
 
 
 def check_strategy(name: str) -> None:

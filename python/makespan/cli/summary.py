@@ -3,32 +3,17 @@
 import reprlib
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import makespan as ms
 from makespan.cli.progress import format_duration
 
-__all__ = ["Comparison", "failure_json", "format_failures", "format_summary", "result_json"]
+__all__ = ["failure_json", "format_failures", "format_summary", "result_json"]
 
 CRITICAL_PATHS_SHOWN_MAX = 8
 VALUE_LENGTH_MAX = 400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The same workflow as plain Python, measured in the same process after the run."""
-
-    serial_s: float
-    elapsed_s: float
-    is_equal: bool
-
-    @property
-    def speed_up(self) -> float:
-        """How many times faster the run was."""
-        return self.serial_s / self.elapsed_s
-
-
-def format_summary(run: ms.RunResult[object], comparison: Comparison | None) -> list[tuple[str, str]]:
+def format_summary(run: ms.RunResult[object], comparison: ms.RunComparison[object] | None) -> list[tuple[str, str]]:
     """Return the summary as rows of a name and a text."""
     path = run.critical_path()
     rows = [
@@ -52,16 +37,26 @@ def format_summary(run: ms.RunResult[object], comparison: Comparison | None) -> 
         rows += [
             ("serial()", serial),
             ("speed-up", f"{comparison.speed_up:.2f} ({serial} ÷ {elapsed})"),
+            ("saved", format_saved(comparison)),
             ("results", "equal" if comparison.is_equal else "DIFFERENT"),
         ]
     return rows
 
 
-def result_json(run: ms.RunResult[object], comparison: Comparison | None) -> dict[str, object]:
+def format_saved(comparison: ms.RunComparison[object]) -> str:
+    """Return what was saved, as measured, and what was applied for it."""
+    if not comparison.applied:
+        return "0: nothing applied"
+    saved_s = comparison.saved_s
+    text = format_duration(saved_s) if saved_s >= 0 else f"nothing, {format_duration(-saved_s)} lost"
+    return f"{text}: {', '.join(comparison.applied)}"
+
+
+def result_json(run: ms.RunResult[object], comparison: ms.RunComparison[object] | None) -> dict[str, object]:
     """Return the run as `to_dict` gives it, with how it was run, and the comparison if there was one."""
     result: dict[str, object] = {"strategy": run.strategy, "workers": run.workers, **run.to_dict()}
     if comparison is not None:
-        result["comparison"] = {**asdict(comparison), "speed_up": comparison.speed_up}
+        result["comparison"] = {key: value for key, value in comparison.to_dict().items() if key != "run"}
     return result
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from makespan.exceptions import StrategyError
 from makespan.strategies.auto import AutoStrategy
 from makespan.strategies.batch import BatchSequentialStrategy
+from makespan.strategies.configured import ConfiguredStrategy
 from makespan.strategies.optimized import OptimizedSequentialStrategy
 from makespan.strategies.sequential import SequentialStrategy
 from makespan.strategies.smart import SmartSequentialStrategy
@@ -21,6 +22,7 @@ __all__ = [
     "ENTRY_POINTS",
     "AutoStrategy",
     "BatchSequentialStrategy",
+    "ConfiguredStrategy",
     "OptimizedSequentialStrategy",
     "SequentialStrategy",
     "SmartSequentialStrategy",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from makespan.abc import RunOptions, WorkflowFacts
 from makespan.optimizer import PASSES
 from makespan.strategies.batch import BatchSequentialStrategy
+from makespan.strategies.configured import ConfiguredStrategy
 from makespan.strategies.optimized import OptimizedSequentialStrategy
 from makespan.strategies.sequential import SequentialStrategy
 from makespan.strategies.smart import SmartSequentialStrategy
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["AutoStrategy"]
 
 
-class AutoStrategy:
+class AutoStrategy(ConfiguredStrategy):
     """Chooses a strategy for each workflow from its graph, its promises and its earlier runs.
 
     ``sequential`` where no two nodes could run at once and nothing could be left out or put together; with one worker
@@ -38,7 +39,7 @@ class AutoStrategy:
     Raises
     ------
     ConfigurationError
-        A pass does not exist.
+        A pass does not exist, or ``stop_on_failure`` is neither True nor False.
 
     Examples
     --------
@@ -49,10 +50,11 @@ class AutoStrategy:
     """
 
     name = "auto"
+    parameters: ClassVar[dict[str, Any]] = OptimizedSequentialStrategy.parameters
 
     def __init__(self, *, stop_on_failure: bool = True, passes: Iterable[str] = PASSES) -> None:
+        super().__init__(stop_on_failure=stop_on_failure)
         self._optimized = OptimizedSequentialStrategy(stop_on_failure=stop_on_failure, passes=passes)
-        self.stop_on_failure = stop_on_failure
         self.passes = self._optimized.passes
         self._sequential = SequentialStrategy(stop_on_failure=stop_on_failure)
         self._batch = BatchSequentialStrategy(stop_on_failure=stop_on_failure, passes=self.passes)
@@ -116,5 +118,8 @@ class AutoStrategy:
         chosen, reason = self.choice(facts)
         return chosen.options(facts)._replace(fuses=True, reasons=(f"{chosen.name}: {reason}",))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure}, passes={self.passes})"
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the strategies can do that it chooses among, and what it adds."""
+        chosen_among = (self._sequential, self._optimized, self._batch, self._smart)
+        return super().capabilities.union(*(strategy.capabilities for strategy in chosen_among))

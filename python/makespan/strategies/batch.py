@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from makespan.abc import Batching, RunOptions, WorkflowFacts
 from makespan.exceptions import ConfigurationError
@@ -59,6 +59,7 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
     """
 
     name = "batch"
+    parameters: ClassVar[dict[str, Any]] = {**OptimizedSequentialStrategy.parameters, **Batching._field_defaults}
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
             if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _BATCH_MAX:
                 raise ConfigurationError(key, size, "a number of calls, at least 1")
         wait: object = max_wait
-        if not isinstance(wait, int | float) or not 0 <= wait <= _WAIT_S_MAX:
+        if not isinstance(wait, int | float) or isinstance(wait, bool) or not 0 <= wait <= _WAIT_S_MAX:
             raise ConfigurationError("max_wait", wait, "seconds, from 0 to an hour")
         self.batching = Batching(max_batch, min_batch, max_wait)
 
@@ -99,6 +100,17 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         """
         return super().options(facts)._replace(batching=self.batching)
 
-    def __repr__(self) -> str:
-        bounds = ", ".join(f"{key}={value!r}" for key, value in self.batching._asdict().items())
-        return f"{super().__repr__()[:-1]}, {bounds})"
+    @property
+    def max_batch(self) -> int:
+        """Most calls in one, for steps that do not say ``max_batch=``."""
+        return self.batching.max_batch
+
+    @property
+    def min_batch(self) -> int:
+        """Fewer calls than this are made one by one."""
+        return self.batching.min_batch
+
+    @property
+    def max_wait(self) -> float:
+        """For how many seconds calls may wait for others of their step."""
+        return self.batching.max_wait

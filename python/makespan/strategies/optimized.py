@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from makespan.abc import RunOptions, WorkflowFacts
 from makespan.optimizer import PASSES, checked_passes
+from makespan.strategies.configured import ConfiguredStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["OptimizedSequentialStrategy"]
 
 
-class OptimizedSequentialStrategy:
+class OptimizedSequentialStrategy(ConfiguredStrategy):
     """Whatever data and declared effects do not order may run at the same time, the critical path first.
 
     Before that the passes rewrite the graph: what nobody needs is left out, equal calls of pure steps are made once.
@@ -31,7 +32,7 @@ class OptimizedSequentialStrategy:
     Raises
     ------
     ConfigurationError
-        A pass does not exist.
+        A pass does not exist, or ``stop_on_failure`` is neither True nor False.
 
     Examples
     --------
@@ -40,9 +41,10 @@ class OptimizedSequentialStrategy:
     """
 
     name = "optimized"
+    parameters: ClassVar[dict[str, Any]] = {**ConfiguredStrategy.parameters, "passes": PASSES}
 
     def __init__(self, *, stop_on_failure: bool = True, passes: Iterable[str] = PASSES) -> None:
-        self.stop_on_failure = stop_on_failure
+        super().__init__(stop_on_failure=stop_on_failure)
         self.passes = checked_passes(passes)
 
     def options(self, facts: WorkflowFacts, /) -> RunOptions:
@@ -65,6 +67,3 @@ class OptimizedSequentialStrategy:
         """
         del facts
         return RunOptions(executor="threads", stop_on_failure=self.stop_on_failure, passes=self.passes)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure}, passes={self.passes})"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from makespan.abc import RunOptions, WorkflowFacts
+from makespan.strategies.configured import ConfiguredStrategy
 
 __all__ = ["SequentialStrategy"]
 
 
-class SequentialStrategy:
+class SequentialStrategy(ConfiguredStrategy):
     """Program order, one step at a time, on the calling thread: the baseline, with monitoring.
 
     Parameters
     ----------
     stop_on_failure
         Start nothing more after a failure.
+
+    Raises
+    ------
+    ConfigurationError
+        ``stop_on_failure`` is neither True nor False.
 
     Examples
     --------
@@ -22,9 +28,6 @@ class SequentialStrategy:
     """
 
     name = "sequential"
-
-    def __init__(self, *, stop_on_failure: bool = True) -> None:
-        self.stop_on_failure = stop_on_failure
 
     def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
@@ -46,6 +49,3 @@ class SequentialStrategy:
         """
         del facts
         return RunOptions(executor="serial", stop_on_failure=self.stop_on_failure)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(stop_on_failure={self.stop_on_failure})"

@@ -84,9 +84,14 @@ impl Columns {
 
     /// The sum over the nodes that ran of how long they took, in ticks.
     pub(crate) fn work(&self) -> u64 {
-        let mut work = 0;
-        self.each_span(|span| work += span.finish.saturating_sub(span.start));
-        work
+        // A soloist's nodes follow each other without a gap.
+        let of_stretch = |stretch: &Stretch| {
+            let finish = stretch.finishes.last().copied().unwrap_or(stretch.started);
+            finish.saturating_sub(stretch.started)
+        };
+        let solo: u64 = self.solo.iter().map(of_stretch).sum();
+        let shared: u64 = self.spans.iter().map(|span| span.finish.saturating_sub(span.start)).sum();
+        solo + shared
     }
 
     /// Whether the cache had the result of the node at a position.
@@ -106,7 +111,15 @@ impl Columns {
     /// How many calls of functions were made: the nodes of a batch are one.
     pub(crate) fn n_calls(&self) -> usize {
         let mut n_calls = 0;
-        self.each_span(|span| n_calls += usize::from(!self.is_cached(span.position)));
+        if self.cached.is_empty() {
+            n_calls =
+                self.solo.iter().map(|stretch| stretch.finishes.len()).sum::<usize>() + self.spans.len();
+        } else {
+            self.each_span(|span| n_calls += usize::from(!self.is_cached(span.position)));
+        }
+        if self.batches.is_empty() {
+            return n_calls;
+        }
         self.called_together().fold(n_calls, |n_calls, spans| n_calls - (spans.len() - 1))
     }
 
@@ -151,5 +164,7 @@ mod tests {
         let outcomes: Vec<Outcome> = (0..4).map(|position| columns.outcome(position)).collect();
         assert_eq!(outcomes, [Outcome::Finished, Outcome::Cached, Outcome::Failed, Outcome::Cancelled]);
         assert_eq!(columns.n_calls(), 3);
+        assert_eq!(columns.work(), 2 + 8 + 3 + 8);
+        assert_eq!(Columns { cached: Vec::new(), ..columns }.n_calls(), 4);
     }
 }

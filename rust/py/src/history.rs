@@ -14,6 +14,7 @@ use crate::layout::Layout;
 use crate::program::Program;
 use crate::progress;
 use crate::record::PyRecord;
+use crate::run_statistics::{PyRunTotals, Totals};
 
 /// Expected durations of one workflow. Holds no Python object.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub(crate) struct History {
     pub(crate) ways: Ways,
     /// How its runs go by nodes and fused into one.
     grains: Grains,
+    /// What its runs did.
+    pub(crate) totals: Totals,
 }
 
 impl History {
@@ -56,6 +59,7 @@ impl History {
     pub(crate) fn learn(&mut self, py: Python<'_>, layout: &Layout, columns: &Columns) -> bool {
         let n_runs_before = self.n_runs;
         self.n_runs += 1;
+        self.totals.add(layout, columns);
         let elapsed_ns = clock().delta_as_nanos(columns.started, columns.ended);
         if !is_worth_learning(n_runs_before, elapsed_ns, layout.n_nodes()) {
             return false;
@@ -92,7 +96,7 @@ impl History {
 
 /// What earlier runs of a workflow tell; shared by everything that was prepared from it.
 #[pyclass(name = "History", module = "makespan._core", frozen)]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PyHistory(Arc<Mutex<History>>);
 
 impl PyHistory {
@@ -108,9 +112,15 @@ pub(crate) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
 
 #[pymethods]
 impl PyHistory {
+    /// What its runs do counts in `totals`, too.
     #[new]
-    fn new() -> Self {
-        Self::default()
+    #[pyo3(signature = (totals = None))]
+    fn new(totals: Option<&Bound<'_, PyRunTotals>>) -> Self {
+        let history = Arc::default();
+        if let Some(totals) = totals {
+            totals.get().join(&history);
+        }
+        Self(history)
     }
 
     /// How many runs were counted.

@@ -22,6 +22,7 @@ mod detach;
 mod digest;
 mod draft;
 mod error;
+mod foresight;
 mod grant;
 mod graph;
 mod handle;
@@ -53,6 +54,7 @@ mod request;
 mod resources;
 mod result_cache;
 mod run;
+mod run_statistics;
 mod scan;
 mod shared;
 mod signals;
@@ -79,6 +81,8 @@ mod _core {
     use crate::digest::{canonical_bytes, durable_key, file_digest, from_plain_bytes, plain_bytes};
     #[pymodule_export]
     use crate::draft::{PyDraft, each_handle, inline, is_tracing};
+    #[pymodule_export]
+    use crate::foresight::foreseen_outcomes;
     #[pymodule_export]
     use crate::grant::PyGrant;
     #[pymodule_export]
@@ -116,6 +120,8 @@ mod _core {
     #[pymodule_export]
     use crate::result_cache::PyResultCache;
     #[pymodule_export]
+    use crate::run_statistics::PyRunTotals;
+    #[pymodule_export]
     use crate::step::PyStep;
     #[pymodule_export]
     use crate::worker_plan::plan_on_workers;
@@ -129,6 +135,10 @@ mod _core {
     /// "release", or "dev" where assertions are on: a benchmark refuses that.
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
+
+    /// Larger graphs are planned without a search.
+    #[pymodule_export]
+    const N_NODES_SEARCHED_MAX: usize = makespan_core::plan::N_NODES_SEARCHED_MAX;
 
     /// Return how many cores this process may use: affinity and cgroup limits considered.
     #[pyfunction]

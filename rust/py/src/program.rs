@@ -378,6 +378,13 @@ impl PyProgram {
         edges(py, hazards.into_iter().map(|(before, after)| (before.get(), after.get())))
     }
 
+    /// The nodes that are calls of steps with a batch form.
+    fn batchable(&self) -> Vec<u32> {
+        let has_batch: Vec<bool> = self.0.steps.iter().map(|step| step.get().batch().is_some()).collect();
+        let steps = (0..).zip(self.0.names.step_of_node());
+        steps.filter(|(_, step_idx)| has_batch[**step_idx as usize]).map(|(node, _)| node).collect()
+    }
+
     /// By node, the name of its step.
     fn step_names(&self) -> Vec<&str> {
         (0..self.0.n_nodes() as u32).map(|node| self.0.names.step_name(node)).collect()
