@@ -128,7 +128,7 @@ def test_statistics_never_raise() -> None:
 
 
 def test_repr_tells_what_there_is_to_tell() -> None:
-    found = ms.EngineStatistics(2, 1, 10, 3, 1, 2, 3, 1, 2, 0.5, 0.25)
+    found = ms.EngineStatistics(2, 1, 10, 3, 1, 1, 1, 3, 1, 2, 0.5, 0.25)
     assert repr(found) == "<2 runs (1 failed): 10 nodes, 3 calls, 6 left out, 2 in 1 batches, 500 ms of work in 250 ms>"
     assert found.mean_concurrency == 2
 

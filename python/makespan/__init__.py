@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from makespan import strategies
 from makespan._core import BUILD_PROFILE, VERSION, Progress
 from makespan.builder import Workflow
-from makespan.engine import PreparedWorkflow, SequentialExecutionEngine, default_engine
+from makespan.engine import SequentialExecutionEngine, default_engine
 from makespan.engine_statistics import EngineStatistics
 from makespan.exceptions import (
     AcquireTimeoutError,
@@ -47,6 +47,7 @@ from makespan.exceptions import (
     WorkflowError,
 )
 from makespan.optimizer import Rewriting, WorkflowOptimizer
+from makespan.prepared import PreparedWorkflow
 from makespan.resources import Grant, PoolUsage, Rate, ResourceManager, ResourceStats, TicketView
 from makespan.result import CriticalPath, NodeColumns, RunResult
 from makespan.step import Step, each, effect, get, step

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Iterable, Sequence
 
-    from makespan.engine import PreparedWorkflow
+    from makespan.prepared import PreparedWorkflow
     from makespan.result import RunResult
     from makespan.workflow_plan import WorkflowPlan
 

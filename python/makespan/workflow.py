@@ -13,7 +13,7 @@ from makespan.step import check_name, name_of, unknown_option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from makespan.engine import PreparedWorkflow
+    from makespan.prepared import PreparedWorkflow
     from makespan.result import RunResult
     from makespan.workflow_plan import WorkflowPlan
 

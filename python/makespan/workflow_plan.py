@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from makespan.abc import RunOptions
     from makespan.cache import ResultCache
-    from makespan.engine import PreparedWorkflow
     from makespan.planning.plan import Plan
     from makespan.planning.uncertain import SimulatedMakespan
+    from makespan.prepared import PreparedWorkflow
 
 __all__ = ["WorkflowPlan", "plan_of_workflow"]
 
@@ -35,8 +35,8 @@ class WorkflowPlan:
     rewriting
         What the passes do.
     outcome
-        How each node would end, in program order: ``"runs"``, ``"pruned"``, ``"merged"``, ``"combined"`` or ``"cached"``.
-        What only cached nodes need is pruned, too.
+        How each node would end, in program order: ``"runs"``, ``"pruned"``, ``"merged"``, ``"combined"`` or
+        ``"cached"``. What only cached nodes need is pruned, too.
     order
         Paths of the nodes that run, in the order in which one worker would run them. What is called together by a batch
         form goes when the first of its calls is due, or the last.

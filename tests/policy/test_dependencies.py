@@ -41,6 +41,7 @@ RANKS = {
     "workflow_plan": 4,
     "engine": 4,
     "fused": 4,
+    "prepared": 3,
     "cli": 5,
     "services": 5,
     "__main__": 6,

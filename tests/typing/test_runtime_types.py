@@ -97,6 +97,12 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False, batches
     )
 
 
+def combining_program() -> _core.Program:
+    first = ms.step(abs, name="first", pure=True)
+    second = ms.step(abs, name="second", pure=True, merge={first: first})
+    return ms.Workflow.sequence([first, second])._finished()
+
+
 def batching_program() -> _core.Program:
     draft = _core.Draft("demo")
     return draft.finish((draft.add(new_step(batches=True), (1, 2), None, None),), None)
@@ -323,7 +329,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Program.representatives": lambda: SAMPLE.program.representatives(["dedupe"]),
     "Program.given_edges": lambda: SAMPLE.program.given_edges(),
     "Program.effect_edges": lambda: SAMPLE.program.effect_edges("max"),
-    "Program.combined": lambda: SAMPLE.program.combined(["combine"]),
+    "Program.combined": lambda: combining_program().combined(["combine"]),
     "Program.node_of_call": lambda: SAMPLE.program.node_of_call(0),
     "Program.batchable": lambda: batching_program().batchable(),
     "Program.step_names": lambda: SAMPLE.program.step_names(),
