@@ -25,6 +25,13 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
     there are as many as one may have; a worker that has nothing else to do takes those that there are. A run of calls
     that only keep each other in order (writes of one effect) is one call too, in program order.
 
+    A service makes many runs at the same time, each with few calls. With a ``max_wait`` the calls of a pure step that these
+    runs make on one engine are put together as well, where nothing else tells the runs apart: the step needs no
+    resource, is not cached, and is the same object in each. A run that is the only one never waits. A batch form then
+    gets arguments of several runs, and is called in the context of one of them, by its thread; each run gets its own results. If such
+    a call raises, each run makes its own calls as if it were alone. A run that begins inside of a step makes its own
+    calls.
+
     Parameters
     ----------
     stop_on_failure
@@ -37,6 +44,8 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         Fewer calls than this are made one by one.
     max_wait
         For how many seconds calls that could start may wait for others of their step, while other steps run.
+    across_runs
+        Whether they may also wait for calls that other runs of the engine make, for as long again.
 
     Raises
     ------
@@ -68,6 +77,7 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         max_batch: int = Batching._field_defaults["max_batch"],
         min_batch: int = Batching._field_defaults["min_batch"],
         max_wait: float = Batching._field_defaults["max_wait"],
+        across_runs: bool = Batching._field_defaults["across_runs"],
     ) -> None:
         super().__init__(stop_on_failure=stop_on_failure, passes=passes)
         sizes: tuple[tuple[str, object], ...] = (("max_batch", max_batch), ("min_batch", min_batch))
@@ -77,7 +87,9 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         wait: object = max_wait
         if not isinstance(wait, int | float) or not 0 <= wait <= _WAIT_S_MAX:
             raise ConfigurationError("max_wait", wait, "seconds, from 0 to an hour")
-        self.batching = Batching(max_batch, min_batch, max_wait)
+        if not isinstance(across_runs, bool):
+            raise ConfigurationError("across_runs", across_runs, "True or False")
+        self.batching = Batching(max_batch, min_batch, max_wait, across_runs)
 
     def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
@@ -95,7 +107,7 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         Examples
         --------
         >>> BatchSequentialStrategy(max_wait=0.01).options(WorkflowFacts(n_nodes=1)).batching
-        Batching(max_batch=256, min_batch=2, max_wait=0.01)
+        Batching(max_batch=256, min_batch=2, max_wait=0.01, across_runs=True)
         """
         return super().options(facts)._replace(batching=self.batching)
 

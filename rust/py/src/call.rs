@@ -14,8 +14,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::argument::{Arg, Nesting, Op, Shape};
+use crate::batch::Failure;
 use crate::caching::{LookedUp, Missing, RunCache, unkeyable};
+use crate::columns::Joint;
 use crate::digest::KeyError;
+use crate::joint::{Attendance, Met, met};
 use crate::layout::{Layout, NodeCode};
 use crate::recording::flag;
 use crate::result_cache::{Begun, PyResultCache};
@@ -29,6 +32,8 @@ pub(crate) struct Table {
     parameters: Vec<Py<PyAny>>,
     /// None where nothing is cached.
     cache: Option<RunCache>,
+    /// None where no call is made together with those of other runs.
+    attendance: Option<Attendance>,
 }
 
 // SAFETY: a slot is written by the one worker that runs its node, before it publishes the node's end
@@ -38,15 +43,32 @@ pub(crate) struct Table {
 unsafe impl Sync for Table {}
 
 impl Table {
-    pub(crate) fn new(n_nodes: usize, parameters: Vec<Py<PyAny>>, cache: Option<RunCache>) -> Self {
+    pub(crate) fn new(
+        n_nodes: usize,
+        parameters: Vec<Py<PyAny>>,
+        cache: Option<RunCache>,
+        attendance: Option<Attendance>,
+    ) -> Self {
         let mut slots = Vec::with_capacity(n_nodes);
         slots.resize_with(n_nodes, || UnsafeCell::new(None));
-        Self { slots: slots.into(), parameters, cache }
+        Self { slots: slots.into(), parameters, cache, attendance }
     }
 
     /// Positions, ascending, whose result the cache had.
     pub(crate) fn cached_positions(&self) -> Vec<u32> {
         self.cache.as_ref().map_or_else(Vec::new, RunCache::hits)
+    }
+
+    /// Calls that were made together with those of other runs.
+    pub(crate) fn joint_calls(&self) -> Vec<Joint> {
+        self.attendance.as_ref().map_or_else(Vec::new, Attendance::joint_calls)
+    }
+
+    /// Says that no other run is to wait for calls of this one.
+    pub(crate) fn leave_meetings(&self) {
+        if let Some(attendance) = &self.attendance {
+            attendance.leave();
+        }
     }
 
     /// Returns the value of a parameter.
@@ -138,6 +160,18 @@ impl<'a, 'py> Caller<'a, 'py> {
         })
     }
 
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.py
+    }
+
+    pub(crate) fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
+    pub(crate) fn attendance(&self) -> Option<&'a Attendance> {
+        self.table.attendance.as_ref()
+    }
+
     #[inline]
     fn args_of(&self, position: usize) -> &'a [Arg] {
         let nodes = &self.layout.nodes;
@@ -179,16 +213,40 @@ impl<'a, 'py> Caller<'a, 'py> {
     #[inline]
     #[expect(unsafe_code, reason = "vectorcall has no safe form, and slots are shared by protocol")]
     pub(crate) unsafe fn call(&mut self, position: usize) -> PyResult<()> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.call_as(position, *self.layout.nodes.get_unchecked(position)) }
+    }
+
+    /// The same, never together with calls of other runs.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[expect(unsafe_code, reason = "as `call`")]
+    pub(crate) unsafe fn call_by_itself(&mut self, position: usize) -> PyResult<()> {
+        let mut node = self.layout.nodes[position];
+        node.flags &= !flag::JOINT;
+        // SAFETY: as the caller vouches.
+        unsafe { self.call_as(position, node) }
+    }
+
+    /// Calls a node as its code says.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[inline]
+    #[expect(unsafe_code, reason = "as `call`")]
+    unsafe fn call_as(&mut self, position: usize, node: NodeCode) -> PyResult<()> {
         // SAFETY: as the caller vouches; every argument is borrowed from the table, the program or the
         // parameters, which outlive the call.
         unsafe {
-            let node = *self.layout.nodes.get_unchecked(position);
-            let result = if node.flags & (flag::NESTED | flag::CACHED) == 0 {
+            let result = if node.flags & (flag::NESTED | flag::CACHED | flag::JOINT) == 0 {
                 self.call_plain(position, node)
-            } else if node.flags & flag::CACHED == 0 {
+            } else if node.flags & (flag::CACHED | flag::JOINT) == 0 {
                 self.call_nested(position, node)?
-            } else {
+            } else if node.flags & flag::JOINT == 0 {
                 self.call_cached(position, node)?
+            } else {
+                self.call_joint(position, node)?
             };
             if result.is_null() {
                 return Err(PyErr::fetch(self.py));
@@ -266,6 +324,27 @@ impl<'a, 'py> Caller<'a, 'py> {
                 missing.end(self.py, cache, &outcome)?;
                 outcome.map(Bound::into_ptr)
             }
+        }
+    }
+
+    /// Calls a node together with calls of other runs, where there are any.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[inline(never)]
+    #[expect(unsafe_code, reason = "as `call`")]
+    unsafe fn call_joint(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
+        // SAFETY: as the caller vouches.
+        match unsafe { met(self, &[position as u32]) } {
+            // SAFETY: as the caller vouches.
+            Ok(Met::Alone(_lead)) => unsafe { self.call_itself(position, node) },
+            Ok(Met::Made(mut results)) => {
+                let Some(result) = results.pop() else {
+                    unreachable!("there is one result for each call");
+                };
+                Ok(result.into_ptr())
+            }
+            Err(Failure::Raised(error) | Failure::Misshapen(error)) => Err(error),
         }
     }
 

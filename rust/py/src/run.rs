@@ -19,6 +19,7 @@ use crate::columns::{Columns, Outcomes, Span, Stretch};
 use crate::context;
 use crate::detach::detached;
 use crate::error;
+use crate::joint::InRun;
 use crate::layout::{Layout, Sharing};
 use crate::needs::Needs;
 use crate::program::PyProgram;
@@ -366,6 +367,7 @@ impl Run {
 
     /// A helper's part: what the invitation was for. False when the caller gave the helper up.
     pub(crate) fn help(self: &Arc<Self>, py: Python<'_>, worker: u16) -> PyResult<bool> {
+        let _in_run = InRun::enter();
         let _entered = match &self.parts.context {
             Some(context) => Some(context::enter_copy_of(context.bind(py))?),
             None => None,
@@ -520,6 +522,7 @@ impl Run {
 
     /// Stops the run at once: nothing more starts, and the steps that run are named and left alone.
     fn given_up(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        self.table().leave_meetings();
         let asking = self.asking(py);
         let mut rings = Rings::new();
         let (running, n_calls) = self.lock().give_up(asking.as_ref(), &mut rings);
@@ -545,7 +548,9 @@ impl Run {
         let spans = std::mem::take(&mut board.spans);
         let batches = std::mem::take(&mut board.batches);
         let cached = self.table().cached_positions();
-        let columns = Columns { started: self.parts.started, ended, solo, spans, batches, outcomes, cached };
+        let joint = self.table().joint_calls();
+        let columns =
+            Columns { started: self.parts.started, ended, solo, spans, batches, outcomes, cached, joint };
         Ending { columns, failures: std::mem::take(&mut board.failures) }
     }
 }
