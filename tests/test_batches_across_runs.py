@@ -59,7 +59,7 @@ def together(n: int, run: Callable[[int], Any]) -> list[Any]:
     def ended(at: int) -> Any:
         try:
             return run(at)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (handed on)
             return error
 
     with ThreadPoolExecutor(n) as pool:
@@ -67,7 +67,7 @@ def together(n: int, run: Callable[[int], Any]) -> list[Any]:
 
 
 def met_first(n: int, step: Any, n_each: int = 1, **options: Any) -> Any:
-    """A workflow of which ``n`` runs have begun before any of them calls ``step``: so that each is known to the others."""
+    """A workflow of which ``n`` runs have begun before any calls ``step``: so that each is known to the others."""
     barrier = threading.Barrier(n, timeout=LONG_S)
 
     @ms.step(**options)
@@ -223,9 +223,7 @@ def test_fewer_calls_than_a_batch_has_at_least_are_made_one_by_one() -> None:
 
 
 def test_a_result_that_is_a_failure_is_that_of_one_run() -> None:
-    step = ms.step(
-        lambda x: x, name="step", pure=True, batch=lambda xs: [ms.Failed(x) if x == 1 else x for x in xs]
-    )
+    step = ms.step(lambda x: x, name="step", pure=True, batch=lambda xs: [ms.Failed(x) if x == 1 else x for x in xs])
     with engine_of() as engine:
         runs = together(3, engine.prepare(met_first(3, step)).run)
     assert (runs[0].value, runs[2].value) == ([0], [2])
@@ -439,10 +437,8 @@ def test_who_waits_for_a_call_can_be_interrupted(workers: int) -> None:
         prepared = engine.prepare(met_first(4, step))
         others = [pool.submit(prepared.run, x) for x in range(1, 4)]
         with pytest.raises(KeyboardInterrupt):
-            try:
-                prepared.run(0)
-            finally:
-                is_interrupted.set()
+            prepared.run(0)
+        is_interrupted.set()
         assert [other.result().value for other in others] == [[1], [4], [9]]
         assert engine.run(ms.Workflow.sequence([abs]), -1).value == 1
 
@@ -568,7 +564,8 @@ def test_each_run_gets_what_it_would_alone(
             alone = outcome(lambda x=x, thread=thread: workflow.serial(7 * thread + x))
             if isinstance(alone, tuple):
                 # Which of the failures comes first is not determined.
-                assert isinstance(got, tuple) and got[0] in bad
+                assert isinstance(got, tuple)
+                assert got[0] in bad
             else:
                 assert got == alone
     assert all(size <= max_batch for size in batches)

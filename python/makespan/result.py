@@ -198,9 +198,7 @@ class RunResult(Generic[R]):
         def seconds(ns: NDArray[np.int64]) -> NDArray[np.float64]:
             return np.where(ns < 0, np.nan, ns / 1e9)
 
-        return NodeColumns(
-            self.paths, outcome_code, seconds(start_ns), seconds(finish_ns), worker, batch, batch_size
-        )
+        return NodeColumns(self.paths, outcome_code, seconds(start_ns), seconds(finish_ns), worker, batch, batch_size)
 
     @property
     def outcome_counts(self) -> dict[str, int]:

@@ -25,12 +25,15 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
     there are as many as one may have; a worker that has nothing else to do takes those that there are. A run of calls
     that only keep each other in order (writes of one effect) is one call too, in program order.
 
-    A service makes many runs at the same time, each with few calls. With a ``max_wait`` the calls of a pure step that these
-    runs make on one engine are put together as well, where nothing else tells the runs apart: the step needs no
-    resource, is not cached, and is the same object in each. A run that is the only one never waits. A batch form then
-    gets arguments of several runs, and is called in the context of one of them, by its thread; each run gets its own results. If such
-    a call raises, each run makes its own calls as if it were alone. A run that begins inside of a step makes its own
-    calls.
+    A service makes many runs at the same time, each with few calls. With a ``max_wait``, calls of a pure step are also
+    put together across the runs of an engine, unless the step needs a resource or is cached. They wait, each for up to
+    ``max_wait``, while the step is being called for other runs, and while other runs may still come to call it; so a
+    run that is the only one never waits. The batch form is then given arguments of several runs, and called by a
+    thread and in the context of one of them; each run gets its own results. If it raises, each run makes its own calls
+    as if it were alone. A run that begins inside of a step always does.
+
+    That pays where the step's calls get in each other's way (a model or a server that takes one request at a time, a
+    limit of requests), and costs up to ``max_wait`` where they do not.
 
     Parameters
     ----------

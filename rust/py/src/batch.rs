@@ -128,7 +128,9 @@ impl Batching {
             forms[*form_idx as usize].1 += 1;
         }
         let (n_min, wait_ns_max) = (self.min_batch as usize, self.wait_ns_max());
-        (!forms.is_empty()).then(|| Arc::new(Joinable { form_of_position, forms, n_min, wait_ns_max }))
+        let program = Arc::clone(&layout.program);
+        let joinable = Joinable { program, form_of_position, forms, n_min, wait_ns_max };
+        (!joinable.forms.is_empty()).then(|| Arc::new(joinable))
     }
 
     #[expect(
@@ -287,9 +289,9 @@ unsafe fn called_together(
         return Ok(outcomes.into_iter().flatten().collect());
     }
     let result = call_form(py, step, columns, keywords.as_ref()).map_err(Failure::Raised)?;
-    let results = listed(&result).filter(|results| results.len() == calls.len()).ok_or_else(|| {
-        misshapen(step, calls.len(), found(&result))
-    })?;
+    let results = listed(&result)
+        .filter(|results| results.len() == calls.len())
+        .ok_or_else(|| misshapen(step, calls.len(), found(&result)))?;
     for ((idx, missing), result) in calls.into_iter().zip(results) {
         let outcome = call::unless_failed(result);
         if let Some((cache, missing)) = missing {

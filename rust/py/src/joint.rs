@@ -26,6 +26,7 @@ use crate::detach::detached;
 use crate::error;
 use crate::layout::Layout;
 use crate::meeting::{Lead, Meeting, Turn};
+use crate::program::Program;
 use crate::signals;
 use crate::step::PyStep;
 
@@ -43,8 +44,8 @@ pub(crate) struct Answer {
 
 type StepMeeting = Meeting<Brought, Answer>;
 
-/// What calls have in common that may be made together: the step, which something else keeps alive, how many arguments, and
-/// the names of the last ones.
+/// What calls have in common that may be made together: the step, by its address, how many arguments, and the names of the
+/// last ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Form {
     pub(crate) step: usize,
@@ -73,6 +74,9 @@ impl Meetings {
 /// Calls of a layout that may be made together with those of other runs.
 #[derive(Debug)]
 pub(crate) struct Joinable {
+    /// Keeps the steps alive that the forms name by their address.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(crate) program: Arc<Program>,
     /// By position, the index of its form, or [`Joinable::NONE`].
     pub(crate) form_of_position: Vec<u32>,
     /// How many of the calls there are, and how many may be one.
@@ -295,7 +299,8 @@ fn led<'py>(
         if *id == call {
             own = of_lot.map_or_else(|_| Vec::new(), Iterator::collect);
         } else {
-            let results = of_lot.map(|results| results.map(Bound::unbind).collect()).map_err(|found| found.clone());
+            let results =
+                of_lot.map(|results| results.map(Bound::unbind).collect()).map_err(|found| found.clone());
             answers.push((*id, Answer { call, n_calls, results }));
         }
     }

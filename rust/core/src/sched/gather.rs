@@ -305,9 +305,8 @@ mod tests {
         let guest = gathering.enter(100);
         gathering.enter(1);
         let sizes = [(1, 4), (2, 4), (1, 3), (3, 3), (4, 4), (1, 9), (5, 4)];
-        let ids = sizes.map(|(n_calls, n_max)| {
-            gathering.arrive(Lot { guest, n_calls, n_max, until_ns: LATE_NS })
-        });
+        let ids =
+            sizes.map(|(n_calls, n_max)| gathering.arrive(Lot { guest, n_calls, n_max, until_ns: LATE_NS }));
         let mut calls = Vec::new();
         while let Some(call) = gathering.next_call(0, None) {
             calls.push(call.lots);
