@@ -58,7 +58,8 @@ class NodeColumns:
         int16, shape ``(n_nodes,)``: 0 is the thread that called ``run``; -1 where a node never ran.
     batch
         int32, shape ``(n_nodes,)``: the number of the batch that a node was called in; -1 where it was called alone, or
-        not at all. The nodes of a batch have equal parts of the time that its call took, in program order.
+        not at all. The nodes of a batch have equal parts of the time that its call took, in program order; waiting for
+        calls of other runs is part of it.
     batch_size
         int64, shape ``(n_nodes,)``: of how many calls the batch was made, 1 where a node was called alone, 0 where it
         was not called. Calls that other runs of the engine brought to the batch are counted.

@@ -33,7 +33,7 @@ pub(crate) struct Table {
     /// None where nothing is cached.
     cache: Option<RunCache>,
     /// None where no call is made together with those of other runs.
-    attendance: Option<Attendance>,
+    attendance: Option<Box<Attendance>>,
 }
 
 // SAFETY: a slot is written by the one worker that runs its node, before it publishes the node's end
@@ -47,7 +47,7 @@ impl Table {
         n_nodes: usize,
         parameters: Vec<Py<PyAny>>,
         cache: Option<RunCache>,
-        attendance: Option<Attendance>,
+        attendance: Option<Box<Attendance>>,
     ) -> Self {
         let mut slots = Vec::with_capacity(n_nodes);
         slots.resize_with(n_nodes, || UnsafeCell::new(None));
@@ -61,7 +61,7 @@ impl Table {
 
     /// Calls that were made together with those of other runs.
     pub(crate) fn joint_calls(&self) -> Vec<Joint> {
-        self.attendance.as_ref().map_or_else(Vec::new, Attendance::joint_calls)
+        self.attendance.as_deref().map_or_else(Vec::new, Attendance::joint_calls)
     }
 
     /// Says that no other run is to wait for calls of this one.
@@ -169,7 +169,7 @@ impl<'a, 'py> Caller<'a, 'py> {
     }
 
     pub(crate) fn attendance(&self) -> Option<&'a Attendance> {
-        self.table.attendance.as_ref()
+        self.table.attendance.as_deref()
     }
 
     #[inline]

@@ -56,7 +56,7 @@ pub(crate) struct Joint {
 pub(crate) struct Together {
     pub(crate) spans: Vec<Span>,
     /// How many calls were made in one: more than there are spans, where some are of other runs.
-    pub(crate) n_calls: usize,
+    pub(crate) n_calls: u32,
 }
 
 /// How the nodes ended.
@@ -121,7 +121,7 @@ impl Columns {
             .iter()
             .map(of_call)
             .filter(|spans| !spans.is_empty())
-            .map(|spans| Together { n_calls: spans.len(), spans })
+            .map(|spans| Together { n_calls: spans.len() as u32, spans })
             .collect();
         if self.joint.is_empty() {
             return calls;
@@ -136,7 +136,7 @@ impl Columns {
         }
         for joint in &self.joint {
             let spans = joint.firsts.iter().filter_map(|first| brought.remove(first)).flatten().collect();
-            calls.push(Together { spans, n_calls: joint.n_calls as usize });
+            calls.push(Together { spans, n_calls: joint.n_calls });
         }
         calls
     }

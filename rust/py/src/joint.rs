@@ -124,7 +124,7 @@ pub(crate) struct Attendance {
 
 impl Attendance {
     /// None where no call of the run may be made together with those of others.
-    pub(crate) fn of_run(layout: &Layout, meetings: impl FnOnce() -> Arc<Meetings>) -> Option<Self> {
+    pub(crate) fn of_run(layout: &Layout, meetings: impl FnOnce() -> Arc<Meetings>) -> Option<Box<Self>> {
         let joinable = layout.joinable.as_ref().filter(|_| N_RUNS.get() < 2)?;
         let meetings = meetings();
         let enter = |(form, n_open, _): &(Form, u32, u32)| {
@@ -132,11 +132,11 @@ impl Attendance {
             let guest = meeting.enter(*n_open);
             (meeting, guest)
         };
-        Some(Self {
+        Some(Box::new(Self {
             meetings: joinable.forms.iter().map(enter).collect(),
             joinable: Arc::clone(joinable),
             joint: Mutex::default(),
-        })
+        }))
     }
 
     /// Says that nobody is to wait for more calls of this run.

@@ -148,7 +148,7 @@ impl PyRecord {
             for span in call.spans {
                 let node = self.layout.node_at(span.position) as usize;
                 batch[node] = idx;
-                batch_size[node] = call.n_calls as i64;
+                batch_size[node] = i64::from(call.n_calls);
             }
         }
         (
@@ -168,11 +168,11 @@ impl PyRecord {
 
     /// The first node of the batch that a node was called in, how many calls it was made of, and how many of them were of
     /// other runs; none where it was called alone.
-    fn batch_of(&self, node: u32) -> Option<(u32, usize, usize)> {
+    fn batch_of(&self, node: u32) -> Option<(u32, u32, u32)> {
         let position = self.layout.position_of(node)?;
         let mut calls = self.columns.called_together().into_iter();
         let call = calls.find(|call| call.spans.iter().any(|span| span.position == position))?;
-        let n_others = call.n_calls - call.spans.len();
+        let n_others = call.n_calls - call.spans.len() as u32;
         Some((self.layout.node_at(call.spans[0].position), call.n_calls, n_others))
     }
 

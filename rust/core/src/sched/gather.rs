@@ -164,7 +164,11 @@ impl Gathering {
         }
     }
 
-    /// Panics when counts are not those of what is there.
+    /// Recounts what is there, for tests and debug builds.
+    ///
+    /// # Panics
+    ///
+    /// When the counts are others.
     pub fn validate(&self) {
         assert!(self.present.is_sorted_by_key(|(guest, _)| *guest), "runs are in order");
         assert!(self.waiting.iter().is_sorted_by_key(|(id, _)| *id), "lots are in order");
