@@ -119,8 +119,10 @@ def bench_requests_of_threads(benchmark: Any, port: int) -> None:
             return (True,), {}
 
         assert benchmark.pedantic(served, setup=run_alone, rounds=N_ROUNDS)
-    for ended in (*connections, *engines.values()):
-        ended.close()
+    for connection in connections:
+        connection.close()
+    for engine in engines.values():
+        engine.close()
     assert n_requests < n_runs
     benchmark.extra_info["n_requests"] = (n_runs, n_requests)
     if not benchmark.disabled:

@@ -542,9 +542,9 @@ def test_each_run_gets_what_it_would_alone(
 
     workflow = ms.workflow(body, name="levels")
 
-    def outcome(run: Callable[[], Any]) -> Any:
+    def outcome(run: Callable[[int], Any], seed: int) -> Any:
         try:
-            return run()
+            return run(seed)
         except TroubleError as error:
             return error.args
         except ms.RunFailedError as error:
@@ -556,12 +556,12 @@ def test_each_run_gets_what_it_would_alone(
         prepared = engine.prepare(workflow)
 
         def runs_of_thread(thread: int) -> list[Any]:
-            return [outcome(lambda x=x: prepared.run(7 * thread + x).value) for x in range(n_runs)]
+            return [outcome(lambda seed: prepared.run(seed).value, 7 * thread + x) for x in range(n_runs)]
 
         found = together(n_threads, runs_of_thread)
     for thread in range(n_threads):
         for x, got in enumerate(found[thread]):
-            alone = outcome(lambda x=x, thread=thread: workflow.serial(7 * thread + x))
+            alone = outcome(workflow.serial, 7 * thread + x)
             if isinstance(alone, tuple):
                 # Which of the failures comes first is not determined.
                 assert isinstance(got, tuple)

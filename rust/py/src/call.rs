@@ -11,14 +11,12 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::argument::{Arg, Nesting, Op, Shape};
-use crate::batch::Failure;
+use crate::argument::{Arg, Nesting, built};
 use crate::caching::{LookedUp, Missing, RunCache, unkeyable};
-use crate::columns::Joint;
 use crate::digest::KeyError;
-use crate::joint::{Attendance, Met, met};
+use crate::joint::{self, Attendance};
 use crate::layout::{Layout, NodeCode};
 use crate::recording::flag;
 use crate::result_cache::{Begun, PyResultCache};
@@ -59,16 +57,9 @@ impl Table {
         self.cache.as_ref().map_or_else(Vec::new, RunCache::hits)
     }
 
-    /// Calls that were made together with those of other runs.
-    pub(crate) fn joint_calls(&self) -> Vec<Joint> {
-        self.attendance.as_deref().map_or_else(Vec::new, Attendance::joint_calls)
-    }
-
-    /// Says that no other run is to wait for calls of this one.
-    pub(crate) fn leave_meetings(&self) {
-        if let Some(attendance) = &self.attendance {
-            attendance.leave();
-        }
+    /// What the run has to do with meetings, if anything.
+    pub(crate) fn attendance(&self) -> Option<&Attendance> {
+        self.attendance.as_deref()
     }
 
     /// Returns the value of a parameter.
@@ -169,7 +160,7 @@ impl<'a, 'py> Caller<'a, 'py> {
     }
 
     pub(crate) fn attendance(&self) -> Option<&'a Attendance> {
-        self.table.attendance.as_deref()
+        self.table.attendance()
     }
 
     #[inline]
@@ -246,7 +237,7 @@ impl<'a, 'py> Caller<'a, 'py> {
             } else if node.flags & flag::JOINT == 0 {
                 self.call_cached(position, node)?
             } else {
-                self.call_joint(position, node)?
+                joint::call_joint(self, position, node)?
             };
             if result.is_null() {
                 return Err(PyErr::fetch(self.py));
@@ -327,33 +318,16 @@ impl<'a, 'py> Caller<'a, 'py> {
         }
     }
 
-    /// Calls a node together with calls of other runs, where there are any.
-    ///
-    /// # Safety
-    /// As `call`.
-    #[inline(never)]
-    #[expect(unsafe_code, reason = "as `call`")]
-    unsafe fn call_joint(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
-        // SAFETY: as the caller vouches.
-        match unsafe { met(self, &[position as u32]) } {
-            // SAFETY: as the caller vouches.
-            Ok(Met::Alone(_lead)) => unsafe { self.call_itself(position, node) },
-            Ok(Met::Made(mut results)) => {
-                let Some(result) = results.pop() else {
-                    unreachable!("there is one result for each call");
-                };
-                Ok(result.into_ptr())
-            }
-            Err(Failure::Raised(error) | Failure::Misshapen(error)) => Err(error),
-        }
-    }
-
     /// Calls a node, whatever its arguments are.
     ///
     /// # Safety
     /// As `call`.
     #[expect(unsafe_code, reason = "as `call`")]
-    unsafe fn call_itself(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
+    pub(crate) unsafe fn call_itself(
+        &mut self,
+        position: usize,
+        node: NodeCode,
+    ) -> PyResult<*mut ffi::PyObject> {
         // SAFETY: as the caller vouches.
         unsafe {
             if node.flags & flag::NESTED == 0 {
@@ -618,40 +592,4 @@ pub(crate) fn unless_failed(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAn
         return Err(PyErr::from_value(result));
     }
     Ok(result)
-}
-
-/// Builds one argument, or the outputs of a workflow, from its leaves.
-pub(crate) fn built<'py>(
-    py: Python<'py>,
-    shape: &Shape,
-    leaves: &[Arg],
-    leaf: &impl Fn(Arg) -> Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let ops = match shape {
-        Shape::Leaf(k) => return Ok(leaf(leaves[*k as usize])),
-        Shape::Nested(ops) => ops,
-    };
-    let mut stack: Vec<Bound<'py, PyAny>> = Vec::new();
-    for op in ops {
-        let container = match op {
-            Op::Leaf(k) => leaf(leaves[*k as usize]),
-            Op::List(n) => PyList::new(py, top(&mut stack, *n))?.into_any(),
-            Op::Tuple(n) => PyTuple::new(py, top(&mut stack, *n))?.into_any(),
-            Op::Dict(n) => {
-                let dict = PyDict::new(py);
-                let items = top(&mut stack, 2 * n);
-                for pair in items.chunks_exact(2) {
-                    dict.set_item(&pair[0], &pair[1])?;
-                }
-                dict.into_any()
-            }
-            Op::Call(rebuild, n) => rebuild.bind(py).call1(PyTuple::new(py, top(&mut stack, *n))?)?,
-        };
-        stack.push(container);
-    }
-    Ok(stack.pop().unwrap_or_else(|| py.None().into_bound(py)))
-}
-
-fn top<'py>(stack: &mut Vec<Bound<'py, PyAny>>, n: u32) -> Vec<Bound<'py, PyAny>> {
-    stack.split_off(stack.len() - n as usize)
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use makespan_core::sched::gather::{Guest, Lot, LotId};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rustc_hash::FxHashMap;
@@ -24,7 +25,7 @@ use crate::clock::clock;
 use crate::columns::Joint;
 use crate::detach::detached;
 use crate::error;
-use crate::layout::Layout;
+use crate::layout::{Layout, NodeCode};
 use crate::meeting::{Lead, Meeting, Turn};
 use crate::program::Program;
 use crate::signals;
@@ -146,9 +147,12 @@ impl Attendance {
         }
     }
 
-    /// Calls of this run that were made together with others.
-    pub(crate) fn joint_calls(&self) -> Vec<Joint> {
-        let mut joint = std::mem::take(&mut *self.joint.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Calls of a run that were made together with others.
+    pub(crate) fn joint_calls(of_run: Option<&Self>) -> Vec<Joint> {
+        let Some(attendance) = of_run else {
+            return Vec::new();
+        };
+        let mut joint = std::mem::take(&mut *attendance.joint.lock().unwrap_or_else(PoisonError::into_inner));
         joint.sort_unstable();
         let of_call = |of_call: &[(u32, LotId, u32, u32)]| Joint {
             firsts: of_call.iter().map(|(_, _, first, _)| *first).collect(),
@@ -175,6 +179,31 @@ pub(crate) enum Met<'py> {
     Alone(Option<Lead<Brought, Answer>>),
     /// They were made: what the batch form returned for each.
     Made(Vec<Bound<'py, PyAny>>),
+}
+
+/// Calls a node together with calls of other runs, where there are any.
+///
+/// # Safety
+/// As `Caller::call`.
+#[inline(never)]
+#[expect(unsafe_code, reason = "calls a node, see call.rs")]
+pub(crate) unsafe fn call_joint(
+    caller: &mut Caller<'_, '_>,
+    position: usize,
+    node: NodeCode,
+) -> PyResult<*mut ffi::PyObject> {
+    // SAFETY: as the caller vouches.
+    match unsafe { met(caller, &[position as u32]) } {
+        // SAFETY: as the caller vouches.
+        Ok(Met::Alone(_lead)) => unsafe { caller.call_itself(position, node) },
+        Ok(Met::Made(mut results)) => {
+            let Some(result) = results.pop() else {
+                unreachable!("there is one result for each call");
+            };
+            Ok(result.into_ptr())
+        }
+        Err(Failure::Raised(error) | Failure::Misshapen(error)) => Err(error),
+    }
 }
 
 /// Makes calls together with those of other runs, or waits until somebody did; the positions are of one form.

@@ -13,12 +13,12 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::argument::{Arg, Source};
+use crate::argument::{Arg, Source, built};
 use crate::arguments;
 use crate::batch::Batching;
 use crate::board::Failure;
 use crate::caching::{CachedSteps, RunCache};
-use crate::call::{Caller, Table, built};
+use crate::call::{Caller, Table};
 use crate::clock::clock;
 use crate::columns::{Columns, Outcomes, Stretch};
 use crate::context;
@@ -293,7 +293,7 @@ impl PyPrepared {
             batches: Vec::new(),
             outcomes,
             cached: table.cached_positions(),
-            joint: table.joint_calls(),
+            joint: Attendance::joint_calls(table.attendance()),
         };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }

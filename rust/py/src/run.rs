@@ -19,7 +19,7 @@ use crate::columns::{Columns, Outcomes, Span, Stretch};
 use crate::context;
 use crate::detach::detached;
 use crate::error;
-use crate::joint::InRun;
+use crate::joint::{Attendance, InRun};
 use crate::layout::{Layout, Sharing};
 use crate::needs::Needs;
 use crate::program::PyProgram;
@@ -522,7 +522,9 @@ impl Run {
 
     /// Stops the run at once: nothing more starts, and the steps that run are named and left alone.
     fn given_up(&self, py: Python<'_>, error: PyErr) -> PyErr {
-        self.table().leave_meetings();
+        if let Some(attendance) = self.table().attendance() {
+            attendance.leave();
+        }
         let asking = self.asking(py);
         let mut rings = Rings::new();
         let (running, n_calls) = self.lock().give_up(asking.as_ref(), &mut rings);
@@ -548,7 +550,7 @@ impl Run {
         let spans = std::mem::take(&mut board.spans);
         let batches = std::mem::take(&mut board.batches);
         let cached = self.table().cached_positions();
-        let joint = self.table().joint_calls();
+        let joint = Attendance::joint_calls(self.table().attendance());
         let columns =
             Columns { started: self.parts.started, ended, solo, spans, batches, outcomes, cached, joint };
         Ending { columns, failures: std::mem::take(&mut board.failures) }
