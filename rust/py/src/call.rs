@@ -212,6 +212,7 @@ impl<'a, 'py> Caller<'a, 'py> {
     ///
     /// # Safety
     /// As `call`.
+    #[inline(never)]
     #[expect(unsafe_code, reason = "as `call`")]
     pub(crate) unsafe fn call_by_itself(&mut self, position: usize) -> PyResult<()> {
         let mut node = self.layout.nodes[position];
@@ -224,8 +225,9 @@ impl<'a, 'py> Caller<'a, 'py> {
     ///
     /// # Safety
     /// As `call`.
-    #[inline]
+    #[inline(always)]
     #[expect(unsafe_code, reason = "as `call`")]
+    #[expect(clippy::inline_always, reason = "the one way through the hot loop")]
     unsafe fn call_as(&mut self, position: usize, node: NodeCode) -> PyResult<()> {
         // SAFETY: as the caller vouches; every argument is borrowed from the table, the program or the
         // parameters, which outlive the call.
