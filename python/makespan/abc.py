@@ -28,16 +28,21 @@ class Batching(NamedTuple):
     max_wait
         For how many seconds calls that could start may wait for others of their step, while something runs that may
         make more of them ready. 0: a worker that has nothing else to do takes what there is.
+    across_runs
+        Calls of steps that are pure, need nothing and are not cached may also wait for those of other runs of the
+        engine: for up to ``max_wait``, while calls of the step are being made for other runs, or these may still come
+        to it. With a ``max_wait`` of 0 nobody waits, so that each run makes its own calls.
 
     Examples
     --------
     >>> Batching(max_batch=64)
-    Batching(max_batch=64, min_batch=2, max_wait=0.0)
+    Batching(max_batch=64, min_batch=2, max_wait=0.0, across_runs=True)
     """
 
     max_batch: int = 256
     min_batch: int = 2
     max_wait: float = 0.0
+    across_runs: bool = True
 
 
 class WorkflowFacts(NamedTuple):

@@ -58,7 +58,11 @@ class NodeColumns:
         int16, shape ``(n_nodes,)``: 0 is the thread that called ``run``; -1 where a node never ran.
     batch
         int32, shape ``(n_nodes,)``: the number of the batch that a node was called in; -1 where it was called alone, or
-        not at all. The nodes of a batch have equal parts of the time that its call took, in program order.
+        not at all. The nodes of a batch have equal parts of the time that its call took, in program order; waiting for
+        calls of other runs is part of it.
+    batch_size
+        int64, shape ``(n_nodes,)``: of how many calls the batch was made, 1 where a node was called alone, 0 where it
+        was not called. Calls that other runs of the engine brought to the batch are counted.
 
     Examples
     --------
@@ -68,7 +72,7 @@ class NodeColumns:
     (['sequence/abs[0]', 'sequence/str[0]'], ['finished', 'finished'], [0, 0])
     """
 
-    __slots__ = ("batch", "finish_s", "outcome_code", "path", "start_s", "worker")
+    __slots__ = ("batch", "batch_size", "finish_s", "outcome_code", "path", "start_s", "worker")
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class NodeColumns:
         finish_s: NDArray[np.float64],
         worker: NDArray[np.int16],
         batch: NDArray[np.int32],
+        batch_size: NDArray[np.int64],
     ) -> None:
         self.path: list[str] = path
         self.outcome_code: NDArray[np.uint8] = outcome_code
@@ -85,6 +90,7 @@ class NodeColumns:
         self.finish_s: NDArray[np.float64] = finish_s
         self.worker: NDArray[np.int16] = worker
         self.batch: NDArray[np.int32] = batch
+        self.batch_size: NDArray[np.int64] = batch_size
 
     @property
     def outcome(self) -> list[str]:
@@ -95,16 +101,6 @@ class NodeColumns:
     def duration_s(self) -> NDArray[np.float64]:
         """Seconds that each node took; NaN where it never ran."""
         return self.finish_s - self.start_s
-
-    @property
-    def batch_size(self) -> NDArray[np.int64]:
-        """With how many nodes each was called, itself included; 0 where it was not called."""
-        import numpy as np
-
-        is_in_batch = self.batch >= 0
-        sizes = np.bincount(self.batch[is_in_batch])
-        alone = (self.worker >= 0).astype(np.int64)
-        return np.where(is_in_batch, sizes[self.batch] if sizes.size else alone, alone)
 
     def __len__(self) -> int:
         return len(self.path)
@@ -163,7 +159,7 @@ class RunResult(Generic[R]):
 
     @property
     def n_calls(self) -> int:
-        """How many calls of functions were made: the nodes of a batch are one."""
+        """How many calls of functions were made: the nodes of a batch are one, in each run that it was made for."""
         return self._record.n_calls()
 
     @property
@@ -198,12 +194,12 @@ class RunResult(Generic[R]):
         """What happened to each node, in columns."""
         import numpy as np
 
-        start_ns, finish_ns, worker, outcome_code, batch = self._record.columns()
+        start_ns, finish_ns, worker, outcome_code, batch, batch_size = self._record.columns()
 
         def seconds(ns: NDArray[np.int64]) -> NDArray[np.float64]:
             return np.where(ns < 0, np.nan, ns / 1e9)
 
-        return NodeColumns(self.paths, outcome_code, seconds(start_ns), seconds(finish_ns), worker, batch)
+        return NodeColumns(self.paths, outcome_code, seconds(start_ns), seconds(finish_ns), worker, batch, batch_size)
 
     @property
     def outcome_counts(self) -> dict[str, int]:
@@ -337,7 +333,8 @@ class RunResult(Generic[R]):
             )
         batch = self._record.batch_of(node)
         if batch and worker >= 0:
-            lines.append(f"  was called in a batch of {batch[1]} calls from {self.paths[batch[0]]} on")
+            others = f", {batch[2]} of them for other runs" if batch[2] else ""
+            lines.append(f"  was called in a batch of {batch[1]} calls from {self.paths[batch[0]]} on{others}")
         if columns.outcome[node] == "pruned":
             lines.append("  nobody needs its result and its step is pure, so that it was left out")
             return "\n".join(lines)

@@ -25,6 +25,16 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
     there are as many as one may have; a worker that has nothing else to do takes those that there are. A run of calls
     that only keep each other in order (writes of one effect) is one call too, in program order.
 
+    A service makes many runs at the same time, each with few calls. With a ``max_wait``, calls of a pure step are also
+    put together across the runs of an engine, unless the step needs a resource or is cached. They wait, each for up to
+    ``max_wait``, while the step is being called for other runs, and while other runs may still come to call it; so a
+    run that is the only one never waits. The batch form is then given arguments of several runs, and called by a
+    thread and in the context of one of them; each run gets its own results. If it raises, each run makes its own calls
+    as if it were alone. A run that begins inside of a step always does.
+
+    That pays where the step's calls get in each other's way (a model or a server that takes one request at a time, a
+    limit of requests), and costs up to ``max_wait`` where they do not.
+
     Parameters
     ----------
     stop_on_failure
@@ -37,6 +47,8 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         Fewer calls than this are made one by one.
     max_wait
         For how many seconds calls that could start may wait for others of their step, while other steps run.
+    across_runs
+        Whether they may also wait for calls that other runs of the engine make, for as long again.
 
     Raises
     ------
@@ -69,6 +81,7 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         max_batch: int = Batching._field_defaults["max_batch"],
         min_batch: int = Batching._field_defaults["min_batch"],
         max_wait: float = Batching._field_defaults["max_wait"],
+        across_runs: bool = Batching._field_defaults["across_runs"],
     ) -> None:
         super().__init__(stop_on_failure=stop_on_failure, passes=passes)
         sizes: tuple[tuple[str, object], ...] = (("max_batch", max_batch), ("min_batch", min_batch))
@@ -78,7 +91,9 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         wait: object = max_wait
         if not isinstance(wait, int | float) or isinstance(wait, bool) or not 0 <= wait <= _WAIT_S_MAX:
             raise ConfigurationError("max_wait", wait, "seconds, from 0 to an hour")
-        self.batching = Batching(max_batch, min_batch, max_wait)
+        if not isinstance(across_runs, bool):
+            raise ConfigurationError("across_runs", across_runs, "True or False")
+        self.batching = Batching(max_batch, min_batch, max_wait, across_runs)
 
     def options(self, facts: WorkflowFacts, /) -> RunOptions:
         """Decide about the runs of a workflow.
@@ -96,7 +111,7 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
         Examples
         --------
         >>> BatchSequentialStrategy(max_wait=0.01).options(WorkflowFacts(n_nodes=1)).batching
-        Batching(max_batch=256, min_batch=2, max_wait=0.01)
+        Batching(max_batch=256, min_batch=2, max_wait=0.01, across_runs=True)
         """
         return super().options(facts)._replace(batching=self.batching)
 

@@ -20,7 +20,7 @@ class SmartSequentialStrategy(BatchSequentialStrategy):
 
     Parameters
     ----------
-    stop_on_failure, passes, max_batch, min_batch, max_wait
+    stop_on_failure, passes, max_batch, min_batch, max_wait, across_runs
         As for `BatchSequentialStrategy`.
 
     Raises

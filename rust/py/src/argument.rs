@@ -1,7 +1,7 @@
 //! Where an argument of a step call comes from: encoded in four bytes, or rebuilt from a nested container.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 /// Where an argument comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,4 +158,40 @@ impl Nesting {
             keywords: self.keywords.as_ref().map(|names| names.clone_ref(py)),
         }
     }
+}
+
+/// Builds one argument, or the outputs of a workflow, from its leaves.
+pub(crate) fn built<'py>(
+    py: Python<'py>,
+    shape: &Shape,
+    leaves: &[Arg],
+    leaf: &impl Fn(Arg) -> Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let ops = match shape {
+        Shape::Leaf(k) => return Ok(leaf(leaves[*k as usize])),
+        Shape::Nested(ops) => ops,
+    };
+    let mut stack: Vec<Bound<'py, PyAny>> = Vec::new();
+    for op in ops {
+        let container = match op {
+            Op::Leaf(k) => leaf(leaves[*k as usize]),
+            Op::List(n) => PyList::new(py, top(&mut stack, *n))?.into_any(),
+            Op::Tuple(n) => PyTuple::new(py, top(&mut stack, *n))?.into_any(),
+            Op::Dict(n) => {
+                let dict = PyDict::new(py);
+                let items = top(&mut stack, 2 * n);
+                for pair in items.chunks_exact(2) {
+                    dict.set_item(&pair[0], &pair[1])?;
+                }
+                dict.into_any()
+            }
+            Op::Call(rebuild, n) => rebuild.bind(py).call1(PyTuple::new(py, top(&mut stack, *n))?)?,
+        };
+        stack.push(container);
+    }
+    Ok(stack.pop().unwrap_or_else(|| py.None().into_bound(py)))
+}
+
+fn top<'py>(stack: &mut Vec<Bound<'py, PyAny>>, n: u32) -> Vec<Bound<'py, PyAny>> {
+    stack.split_off(stack.len() - n as usize)
 }

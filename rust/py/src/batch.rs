@@ -15,6 +15,7 @@ use crate::call::{self, Caller, Recalled};
 use crate::clock::clock;
 use crate::columns::Span;
 use crate::error::{self, BindError};
+use crate::joint::{Form as JointForm, Joinable, Met, met};
 use crate::layout::Layout;
 use crate::recording::flag;
 use crate::run::node_end;
@@ -29,6 +30,8 @@ pub(crate) struct Batching {
     min_batch: u32,
     /// In seconds.
     max_wait: f64,
+    /// Calls may wait for those of other runs, too.
+    across_runs: bool,
 }
 
 /// What the calls of one class have in common: step, number of arguments, names of the last ones.
@@ -82,15 +85,62 @@ impl Batching {
         if n_max_of_class.is_empty() {
             return None;
         }
+        let wait_ns_max = self.wait_ns_max();
         let class = |form: u32| if form == Candidates::NONE { form } else { class_of_form[form as usize] };
         let class_of_node = form_of_node.into_iter().map(class).collect();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a conversion to u64 saturates"
-        )]
-        let wait_ns_max = (self.max_wait * 1e9) as u64;
         Some(Arc::new(Candidates { class_of_node, n_max_of_class, n_min: self.min_batch, wait_ns_max }))
+    }
+
+    /// Finds the nodes that may be called together with those of other runs, by position; none where calls wait for nobody.
+    ///
+    /// Those of pure steps only: nothing but the results can tell who was called with whom. And none that needs a grant or
+    /// that the cache may have, since these would be settled for each run on its own, while the call is one.
+    pub(crate) fn joinable(&self, py: Python<'_>, layout: &Layout) -> Option<Arc<Joinable>> {
+        if !self.across_runs || self.wait_ns_max() == 0 {
+            return None;
+        }
+        let n_max_of = |step: &Bound<'_, PyStep>| {
+            let step = step.get();
+            let n_max = step.max_batch().unwrap_or(self.max_batch);
+            let may = step.batch().is_some() && step.is_pure() && step.needs().is_empty() && n_max > 1;
+            may.then_some(n_max)
+        };
+        let n_max_of_step: Vec<Option<u32>> =
+            layout.program.steps.iter().map(|step| n_max_of(step.bind(py))).collect();
+        let mut idx_of_form: FxHashMap<JointForm, u32> = FxHashMap::default();
+        let mut forms: Vec<(JointForm, u32, u32)> = Vec::new();
+        let mut form_of_position = vec![Joinable::NONE; layout.n_nodes()];
+        for (position, form_idx) in (0_u32..).zip(&mut form_of_position) {
+            let step_idx = layout.step_idx_at(position) as usize;
+            let is_cached = layout.nodes[position as usize].flags & flag::CACHED != 0;
+            let Some(n_max) = n_max_of_step[step_idx].filter(|_| !is_cached) else {
+                continue;
+            };
+            let (n_args, keywords) = signature(py, layout, position);
+            if n_args == 0 {
+                continue;
+            }
+            let step = layout.program.steps[step_idx].as_ptr() as usize;
+            let form = JointForm { step, n_args, keywords };
+            *form_idx = *idx_of_form.entry(form.clone()).or_insert(forms.len() as u32);
+            if *form_idx as usize == forms.len() {
+                forms.push((form, 0, n_max));
+            }
+            forms[*form_idx as usize].1 += 1;
+        }
+        let (n_min, wait_ns_max) = (self.min_batch as usize, self.wait_ns_max());
+        let program = Arc::clone(&layout.program);
+        let joinable = Joinable { program, form_of_position, forms, n_min, wait_ns_max };
+        (!joinable.forms.is_empty()).then(|| Arc::new(joinable))
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a conversion to u64 saturates"
+    )]
+    fn wait_ns_max(&self) -> u64 {
+        (self.max_wait * 1e9) as u64
     }
 }
 
@@ -115,7 +165,7 @@ fn signature(py: Python<'_>, layout: &Layout, position: u32) -> (u32, Vec<String
 }
 
 /// Why a batch form gave no results.
-enum Failure {
+pub(crate) enum Failure {
     /// It raised.
     Raised(PyErr),
     /// What it returned is not one result for each call.
@@ -143,7 +193,17 @@ pub(crate) unsafe fn run_together(
     }
     let step = layout.program.steps[layout.step_idx_at(positions[0]) as usize].bind(py).get();
     // SAFETY: as the caller vouches.
-    let outcomes = unsafe { called_together(py, caller, step, &positions) };
+    let outcomes = match unsafe { met(caller, &positions) } {
+        Ok(Met::Alone(_lead)) => unsafe { called_together(py, caller, step, &positions) },
+        Ok(Met::Made(results)) => {
+            let stored = |(position, result): (&u32, Bound<'_, PyAny>)| {
+                // SAFETY: as the caller vouches.
+                call::unless_failed(result).map(|result| unsafe { caller.store(*position as usize, result) })
+            };
+            Ok(positions.iter().zip(results).map(stored).collect())
+        }
+        Err(failure) => Err(failure),
+    };
     let finish = clock().raw();
     let ends: Vec<NodeEnd> = match outcomes {
         Ok(outcomes) => outcomes.into_iter().map(|outcome| node_end(py, outcome)).collect(),
@@ -183,7 +243,7 @@ unsafe fn run_one_by_one(
     let mut ended = Vec::with_capacity(positions.len());
     for position in positions {
         // SAFETY: as the caller vouches.
-        let outcome = unsafe { caller.call(*position as usize) };
+        let outcome = unsafe { caller.call_by_itself(*position as usize) };
         let finish = clock().raw();
         ended.push((
             Span { position: *position, worker, cpu: CpuShare::UNKNOWN, start, finish },
@@ -238,11 +298,9 @@ unsafe fn called_together(
         return Ok(outcomes.into_iter().flatten().collect());
     }
     let result = call_form(py, step, columns, keywords.as_ref()).map_err(Failure::Raised)?;
-    let results = listed(&result).filter(|results| results.len() == calls.len()).ok_or_else(|| {
-        let (step, expected) = (step.name().to_owned(), calls.len());
-        let found = found(&result);
-        Failure::Misshapen(BindError::BatchResult { step, expected, found }.into())
-    })?;
+    let results = listed(&result)
+        .filter(|results| results.len() == calls.len())
+        .ok_or_else(|| misshapen(step, calls.len(), found(&result)))?;
     for ((idx, missing), result) in calls.into_iter().zip(results) {
         let outcome = call::unless_failed(result);
         if let Some((cache, missing)) = missing {
@@ -255,7 +313,13 @@ unsafe fn called_together(
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-fn call_form<'py>(
+/// The failure of a batch form that returned something else than one result for each of its calls.
+pub(crate) fn misshapen(step: &PyStep, expected: usize, found: String) -> Failure {
+    Failure::Misshapen(BindError::BatchResult { step: step.name().to_owned(), expected, found }.into())
+}
+
+/// Calls the batch form of a step.
+pub(crate) fn call_form<'py>(
     py: Python<'py>,
     step: &PyStep,
     mut columns: Vec<Vec<Bound<'py, PyAny>>>,
@@ -275,7 +339,7 @@ fn call_form<'py>(
 }
 
 /// Lists the members of what a batch form returned, if it has any in an order.
-fn listed<'py>(result: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+pub(crate) fn listed<'py>(result: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     let has_no_order = result.is_instance_of::<PyDict>()
         || result.is_instance_of::<PySet>()
         || result.is_instance_of::<PyFrozenSet>()
@@ -287,7 +351,8 @@ fn listed<'py>(result: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     result.try_iter().ok()?.collect::<PyResult<_>>().ok()
 }
 
-fn found(result: &Bound<'_, PyAny>) -> String {
+/// What a batch form returned, for people.
+pub(crate) fn found(result: &Bound<'_, PyAny>) -> String {
     match listed(result) {
         Some(results) => format!("{} results", results.len()),
         None => {

@@ -11,11 +11,12 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::argument::{Arg, Nesting, Op, Shape};
+use crate::argument::{Arg, Nesting, built};
 use crate::caching::{LookedUp, Missing, RunCache, unkeyable};
 use crate::digest::KeyError;
+use crate::joint::{self, Attendance};
 use crate::layout::{Layout, NodeCode};
 use crate::recording::flag;
 use crate::result_cache::{Begun, PyResultCache};
@@ -29,6 +30,8 @@ pub(crate) struct Table {
     parameters: Vec<Py<PyAny>>,
     /// None where nothing is cached.
     cache: Option<RunCache>,
+    /// None where no call is made together with those of other runs.
+    attendance: Option<Box<Attendance>>,
 }
 
 // SAFETY: a slot is written by the one worker that runs its node, before it publishes the node's end
@@ -38,15 +41,25 @@ pub(crate) struct Table {
 unsafe impl Sync for Table {}
 
 impl Table {
-    pub(crate) fn new(n_nodes: usize, parameters: Vec<Py<PyAny>>, cache: Option<RunCache>) -> Self {
+    pub(crate) fn new(
+        n_nodes: usize,
+        parameters: Vec<Py<PyAny>>,
+        cache: Option<RunCache>,
+        attendance: Option<Box<Attendance>>,
+    ) -> Self {
         let mut slots = Vec::with_capacity(n_nodes);
         slots.resize_with(n_nodes, || UnsafeCell::new(None));
-        Self { slots: slots.into(), parameters, cache }
+        Self { slots: slots.into(), parameters, cache, attendance }
     }
 
     /// Positions, ascending, whose result the cache had.
     pub(crate) fn cached_positions(&self) -> Vec<u32> {
         self.cache.as_ref().map_or_else(Vec::new, RunCache::hits)
+    }
+
+    /// What the run has to do with meetings, if anything.
+    pub(crate) fn attendance(&self) -> Option<&Attendance> {
+        self.attendance.as_deref()
     }
 
     /// Returns the value of a parameter.
@@ -138,6 +151,18 @@ impl<'a, 'py> Caller<'a, 'py> {
         })
     }
 
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.py
+    }
+
+    pub(crate) fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
+    pub(crate) fn attendance(&self) -> Option<&'a Attendance> {
+        self.table.attendance()
+    }
+
     #[inline]
     fn args_of(&self, position: usize) -> &'a [Arg] {
         let nodes = &self.layout.nodes;
@@ -179,16 +204,42 @@ impl<'a, 'py> Caller<'a, 'py> {
     #[inline]
     #[expect(unsafe_code, reason = "vectorcall has no safe form, and slots are shared by protocol")]
     pub(crate) unsafe fn call(&mut self, position: usize) -> PyResult<()> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.call_as(position, *self.layout.nodes.get_unchecked(position)) }
+    }
+
+    /// The same, never together with calls of other runs.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[inline(never)]
+    #[expect(unsafe_code, reason = "as `call`")]
+    pub(crate) unsafe fn call_by_itself(&mut self, position: usize) -> PyResult<()> {
+        let mut node = self.layout.nodes[position];
+        node.flags &= !flag::JOINT;
+        // SAFETY: as the caller vouches.
+        unsafe { self.call_as(position, node) }
+    }
+
+    /// Calls a node as its code says.
+    ///
+    /// # Safety
+    /// As `call`.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "as `call`")]
+    #[expect(clippy::inline_always, reason = "the one way through the hot loop")]
+    unsafe fn call_as(&mut self, position: usize, node: NodeCode) -> PyResult<()> {
         // SAFETY: as the caller vouches; every argument is borrowed from the table, the program or the
         // parameters, which outlive the call.
         unsafe {
-            let node = *self.layout.nodes.get_unchecked(position);
-            let result = if node.flags & (flag::NESTED | flag::CACHED) == 0 {
+            let result = if node.flags & (flag::NESTED | flag::CACHED | flag::JOINT) == 0 {
                 self.call_plain(position, node)
-            } else if node.flags & flag::CACHED == 0 {
+            } else if node.flags & (flag::CACHED | flag::JOINT) == 0 {
                 self.call_nested(position, node)?
-            } else {
+            } else if node.flags & flag::JOINT == 0 {
                 self.call_cached(position, node)?
+            } else {
+                joint::call_joint(self, position, node)?
             };
             if result.is_null() {
                 return Err(PyErr::fetch(self.py));
@@ -274,7 +325,11 @@ impl<'a, 'py> Caller<'a, 'py> {
     /// # Safety
     /// As `call`.
     #[expect(unsafe_code, reason = "as `call`")]
-    unsafe fn call_itself(&mut self, position: usize, node: NodeCode) -> PyResult<*mut ffi::PyObject> {
+    pub(crate) unsafe fn call_itself(
+        &mut self,
+        position: usize,
+        node: NodeCode,
+    ) -> PyResult<*mut ffi::PyObject> {
         // SAFETY: as the caller vouches.
         unsafe {
             if node.flags & flag::NESTED == 0 {
@@ -539,40 +594,4 @@ pub(crate) fn unless_failed(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAn
         return Err(PyErr::from_value(result));
     }
     Ok(result)
-}
-
-/// Builds one argument, or the outputs of a workflow, from its leaves.
-pub(crate) fn built<'py>(
-    py: Python<'py>,
-    shape: &Shape,
-    leaves: &[Arg],
-    leaf: &impl Fn(Arg) -> Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let ops = match shape {
-        Shape::Leaf(k) => return Ok(leaf(leaves[*k as usize])),
-        Shape::Nested(ops) => ops,
-    };
-    let mut stack: Vec<Bound<'py, PyAny>> = Vec::new();
-    for op in ops {
-        let container = match op {
-            Op::Leaf(k) => leaf(leaves[*k as usize]),
-            Op::List(n) => PyList::new(py, top(&mut stack, *n))?.into_any(),
-            Op::Tuple(n) => PyTuple::new(py, top(&mut stack, *n))?.into_any(),
-            Op::Dict(n) => {
-                let dict = PyDict::new(py);
-                let items = top(&mut stack, 2 * n);
-                for pair in items.chunks_exact(2) {
-                    dict.set_item(&pair[0], &pair[1])?;
-                }
-                dict.into_any()
-            }
-            Op::Call(rebuild, n) => rebuild.bind(py).call1(PyTuple::new(py, top(&mut stack, *n))?)?,
-        };
-        stack.push(container);
-    }
-    Ok(stack.pop().unwrap_or_else(|| py.None().into_bound(py)))
-}
-
-fn top<'py>(stack: &mut Vec<Bound<'py, PyAny>>, n: u32) -> Vec<Bound<'py, PyAny>> {
-    stack.split_off(stack.len() - n as usize)
 }

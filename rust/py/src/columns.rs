@@ -1,5 +1,7 @@
 //! What a run leaves behind about its nodes: when each ran, on which worker, how it ended. No Python.
 
+use std::collections::BTreeMap;
+
 use crate::thread_cpu::CpuShare;
 
 /// How a node ended; the numbers are the `outcome_code` column.
@@ -45,6 +47,23 @@ pub(crate) struct Stretch {
     pub(crate) finishes: Vec<u64>,
 }
 
+/// Nodes that were called together with calls of other runs, or of another worker.
+#[derive(Debug)]
+pub(crate) struct Joint {
+    /// Positions: of what each worker brought, the first.
+    pub(crate) firsts: Vec<u32>,
+    /// How many calls were made in one, those of others included.
+    pub(crate) n_calls: u32,
+}
+
+/// Nodes that were called in one call.
+#[derive(Debug)]
+pub(crate) struct Together {
+    pub(crate) spans: Vec<Span>,
+    /// How many calls were made in one: more than there are spans, where some are of other runs.
+    pub(crate) n_calls: u32,
+}
+
 /// How the nodes ended.
 #[derive(Debug)]
 pub(crate) enum Outcomes {
@@ -67,6 +86,8 @@ pub(crate) struct Columns {
     pub(crate) outcomes: Outcomes,
     /// Positions, ascending, whose result the cache had.
     pub(crate) cached: Vec<u32>,
+    /// What was called together with calls of other runs.
+    pub(crate) joint: Vec<Joint>,
 }
 
 impl Columns {
@@ -99,13 +120,35 @@ impl Columns {
         !self.cached.is_empty() && self.cached.binary_search(&position).is_ok()
     }
 
-    /// The spans of the nodes that were called together, call by call.
-    pub(crate) fn called_together(&self) -> impl Iterator<Item = Vec<Span>> {
+    /// The nodes that were called together, call by call; last those that were called with nodes of other runs.
+    pub(crate) fn called_together(&self) -> Vec<Together> {
         let of_call = |(begin, n): &(u32, u32)| {
             let spans = &self.spans[*begin as usize..(*begin + *n) as usize];
             spans.iter().copied().filter(|span| !self.is_cached(span.position)).collect::<Vec<_>>()
         };
-        self.batches.iter().map(of_call).filter(|spans| !spans.is_empty())
+        let mut calls: Vec<Together> = self
+            .batches
+            .iter()
+            .map(of_call)
+            .filter(|spans| !spans.is_empty())
+            .map(|spans| Together { n_calls: spans.len() as u32, spans })
+            .collect();
+        if self.joint.is_empty() {
+            return calls;
+        }
+        let mut brought: BTreeMap<u32, Vec<Span>> = BTreeMap::new();
+        self.each_span(|span| {
+            brought.insert(span.position, vec![span]);
+        });
+        let is_first = |position: &u32| self.joint.iter().any(|joint| joint.firsts.contains(position));
+        for call in calls.extract_if(.., |call| is_first(&call.spans[0].position)) {
+            brought.insert(call.spans[0].position, call.spans);
+        }
+        for joint in &self.joint {
+            let spans = joint.firsts.iter().filter_map(|first| brought.remove(first)).flatten().collect();
+            calls.push(Together { spans, n_calls: joint.n_calls });
+        }
+        calls
     }
 
     /// How many calls of functions were made: the nodes of a batch are one.
@@ -117,10 +160,10 @@ impl Columns {
         } else {
             self.each_span(|span| n_calls += usize::from(!self.is_cached(span.position)));
         }
-        if self.batches.is_empty() {
+        if self.batches.is_empty() && self.joint.is_empty() {
             return n_calls;
         }
-        self.called_together().fold(n_calls, |n_calls, spans| n_calls - (spans.len() - 1))
+        self.called_together().iter().fold(n_calls, |n_calls, call| n_calls - (call.spans.len() - 1))
     }
 
     /// Returns how the node at a position ended.
@@ -157,6 +200,7 @@ mod tests {
             batches: Vec::new(),
             outcomes: Outcomes::FailedAt(2),
             cached: vec![1],
+            joint: Vec::new(),
         };
         let mut seen = Vec::new();
         columns.each_span(|span| seen.push((span.position, span.worker, span.start, span.finish)));

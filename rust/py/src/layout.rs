@@ -16,6 +16,7 @@ use crate::argument::Arg;
 use crate::calls::{Calls, mark_last_uses};
 use crate::detach::detached;
 use crate::error::BindResult;
+use crate::joint::Joinable;
 use crate::needs::Needs;
 use crate::optimized::Optimized;
 use crate::program::Program;
@@ -71,6 +72,8 @@ pub(crate) struct Layout {
     pub(crate) n_args_max: usize,
     /// By position, which nodes may share a call of their batch form; none where no two may.
     pub(crate) candidates: Option<Arc<Candidates>>,
+    /// Which nodes may be called together with those of other runs; none where none may.
+    pub(crate) joinable: Option<Arc<Joinable>>,
     /// Of a run, if durations are as expected; there where the order was planned.
     pub(crate) expected_makespan_ns: Option<u64>,
 }
@@ -237,6 +240,7 @@ impl Layout {
             n_args_max: n_args_max as usize,
             expected_makespan_ns: None,
             candidates: None,
+            joinable: None,
         }
     }
 
@@ -286,6 +290,16 @@ impl Layout {
             }
         }
         self.candidates = Some(candidates);
+    }
+
+    /// Marks the nodes that may be called together with those of other runs.
+    pub(crate) fn set_joinable(&mut self, joinable: Arc<Joinable>) {
+        for (node, form) in self.nodes.iter_mut().zip(&joinable.form_of_position) {
+            if *form != Joinable::NONE {
+                node.flags |= flag::JOINT;
+            }
+        }
+        self.joinable = Some(joinable);
     }
 
     /// Marks the nodes whose results may be in the cache, or are at hand.

@@ -12,18 +12,19 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::argument::{Arg, Source};
+use crate::argument::{Arg, Source, built};
 use crate::arguments;
 use crate::batch::Batching;
 use crate::board::Failure;
 use crate::caching::{CachedSteps, RunCache};
-use crate::call::{Caller, Table, built};
+use crate::call::{Caller, Table};
 use crate::clock::clock;
 use crate::columns::{Columns, Outcomes, Stretch};
 use crate::context;
 use crate::draft;
 use crate::error::{self, BindError, BindResult};
 use crate::history::{self, History, PyHistory};
+use crate::joint::{Attendance, InRun};
 use crate::layout::{Layout, Ordering};
 use crate::needs::Needs;
 use crate::optimized::{Optimized, Switches};
@@ -123,6 +124,9 @@ impl PyPrepared {
         if let Some((_, steps)) = self.caching(py)? {
             layout.set_cached(|step_idx| steps.is_cached(step_idx));
         }
+        if let Some(joinable) = self.batching.and_then(|batching| batching.joinable(py, &layout)) {
+            layout.set_joinable(joinable);
+        }
         Ok(layout)
     }
 
@@ -215,7 +219,8 @@ impl PyPrepared {
         needs: Option<Needs>,
     ) -> PyResult<(Ending, Results)> {
         let _entered = context::enter(context::copy_of_current(py)?.into_bound(py))?;
-        let table = Table::new(layout.n_nodes(), parameters, cache);
+        let attendance = Attendance::of_run(layout, || self.team.get().meetings());
+        let table = Table::new(layout.n_nodes(), parameters, cache, attendance);
         let watching = progress::watching();
         let unwatched = AtomicU32::new(0);
         if let Some(cell) = &watching {
@@ -287,6 +292,7 @@ impl PyPrepared {
             batches: Vec::new(),
             outcomes,
             cached: table.cached_positions(),
+            joint: Attendance::joint_calls(table.attendance()),
         };
         Ok((Ending { columns, failures }, Results::Own(table)))
     }
@@ -305,7 +311,8 @@ impl PyPrepared {
         let _claim = PyTeam::claim(team, n_helpers_max.min(layout.n_nodes() - 1), n_helpers_max)?;
         let context = context::copy_of_current(py)?;
         let _entered = context::enter_copy_of(context.bind(py))?;
-        let table = Table::new(layout.n_nodes(), parameters, cache);
+        let attendance = Attendance::of_run(&layout, || team.get().meetings());
+        let table = Table::new(layout.n_nodes(), parameters, cache, attendance);
         let watching = progress::watching();
         let run = Run::new(RunParts {
             layout,
@@ -451,6 +458,7 @@ impl PyPrepared {
         let parameters = arguments::bound(py, &this.program, this.is_plain, args, kwargs)?;
         let needs = this.needs(py)?;
         let (layout, cache) = this.laid_out(py, needs.as_ref(), &parameters)?;
+        let _in_run = InRun::enter();
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
         let can_share = this.helpers.may_join() && layout.sharing.is_some();

@@ -15,13 +15,15 @@ use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::program::PyProgram;
 
-/// Start, finish (ns after the run's start, −1 where a node never ran), worker, outcome, batch; by node id.
+/// Start, finish (ns after the run's start, −1 where a node never ran), worker, outcome, batch, with how many nodes each was
+/// called; by node id.
 type PyColumns<'py> = (
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<i16>>,
     Bound<'py, PyArray1<u8>>,
     Bound<'py, PyArray1<i32>>,
+    Bound<'py, PyArray1<i64>>,
 );
 
 /// Where a record comes from.
@@ -143,12 +145,14 @@ impl PyRecord {
         let mut start_ns = vec![-1; n_nodes];
         let mut finish_ns = vec![-1; n_nodes];
         let mut worker = vec![-1; n_nodes];
+        let mut batch_size = vec![0; n_nodes];
         let mut outcome = vec![Outcome::Cancelled as u8; n_nodes];
         self.columns.each_span(|span| {
             let node = self.layout.node_at(span.position) as usize;
             start_ns[node] = self.ns(span.start);
             finish_ns[node] = self.ns(span.finish);
             worker[node] = span.worker.cast_signed();
+            batch_size[node] = 1;
         });
         for (node, outcome) in outcome.iter_mut().enumerate() {
             *outcome = match (self.layout.optimized.fate(node as u32), self.layout.position_of(node as u32)) {
@@ -159,9 +163,11 @@ impl PyRecord {
             } as u8;
         }
         let mut batch = vec![-1; n_nodes];
-        for (idx, spans) in (0..).zip(self.columns.called_together()) {
-            for span in spans {
-                batch[self.layout.node_at(span.position) as usize] = idx;
+        for (idx, call) in (0..).zip(self.columns.called_together()) {
+            for span in call.spans {
+                let node = self.layout.node_at(span.position) as usize;
+                batch[node] = idx;
+                batch_size[node] = i64::from(call.n_calls);
             }
         }
         (
@@ -170,6 +176,7 @@ impl PyRecord {
             worker.into_pyarray(py),
             outcome.into_pyarray(py),
             batch.into_pyarray(py),
+            batch_size.into_pyarray(py),
         )
     }
 
@@ -178,12 +185,14 @@ impl PyRecord {
         self.columns.n_calls()
     }
 
-    /// The first node of the batch that a node was called in, and how many it has; none where it was called alone.
-    fn batch_of(&self, node: u32) -> Option<(u32, usize)> {
+    /// The first node of the batch that a node was called in, how many calls it was made of, and how many of them were of
+    /// other runs; none where it was called alone.
+    fn batch_of(&self, node: u32) -> Option<(u32, u32, u32)> {
         let position = self.layout.position_of(node)?;
-        let mut batches = self.columns.called_together();
-        let spans = batches.find(|spans| spans.iter().any(|span| span.position == position))?;
-        Some((self.layout.node_at(spans[0].position), spans.len()))
+        let mut calls = self.columns.called_together().into_iter();
+        let call = calls.find(|call| call.spans.iter().any(|span| span.position == position))?;
+        let n_others = call.n_calls - call.spans.len() as u32;
+        Some((self.layout.node_at(call.spans[0].position), call.n_calls, n_others))
     }
 
     /// First start to last finish, and the sum of the durations, both in nanoseconds.

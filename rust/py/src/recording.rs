@@ -60,8 +60,10 @@ pub(crate) mod flag {
     pub(crate) const LASTING: u32 = 1 << 3;
     /// Its result may be in the cache, or is at hand.
     pub(crate) const CACHED: u32 = 1 << 4;
+    /// It may be called together with calls of other runs.
+    pub(crate) const JOINT: u32 = 1 << 5;
     /// How far a nesting's index is shifted.
-    pub(crate) const N_BITS: u32 = 5;
+    pub(crate) const N_BITS: u32 = 6;
 }
 
 /// The description of a workflow, growing call by call.

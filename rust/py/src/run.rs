@@ -19,6 +19,7 @@ use crate::columns::{Columns, Outcomes, Span, Stretch};
 use crate::context;
 use crate::detach::detached;
 use crate::error;
+use crate::joint::{Attendance, InRun};
 use crate::layout::{Layout, Sharing};
 use crate::needs::Needs;
 use crate::program::PyProgram;
@@ -372,6 +373,7 @@ impl Run {
 
     /// A helper's part: what the invitation was for. False when the caller gave the helper up.
     pub(crate) fn help(self: &Arc<Self>, py: Python<'_>, worker: u16) -> PyResult<bool> {
+        let _in_run = InRun::enter();
         let _entered = match &self.parts.context {
             Some(context) => Some(context::enter_copy_of(context.bind(py))?),
             None => None,
@@ -526,6 +528,9 @@ impl Run {
 
     /// Stops the run at once: nothing more starts, and the steps that run are named and left alone.
     fn given_up(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        if let Some(attendance) = self.table().attendance() {
+            attendance.leave();
+        }
         let asking = self.asking(py);
         let mut rings = Rings::new();
         let (running, n_calls) = self.lock().give_up(asking.as_ref(), &mut rings);
@@ -551,7 +556,9 @@ impl Run {
         let spans = std::mem::take(&mut board.spans);
         let batches = std::mem::take(&mut board.batches);
         let cached = self.table().cached_positions();
-        let columns = Columns { started: self.parts.started, ended, solo, spans, batches, outcomes, cached };
+        let joint = Attendance::joint_calls(self.table().attendance());
+        let columns =
+            Columns { started: self.parts.started, ended, solo, spans, batches, outcomes, cached, joint };
         Ending { columns, failures: std::mem::take(&mut board.failures) }
     }
 }

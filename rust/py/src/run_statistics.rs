@@ -50,10 +50,10 @@ impl Totals {
         self.n_merged += n_merged as u64;
         self.n_combined += n_combined as u64;
         self.n_cached += columns.cached.len() as u64;
-        if !columns.batches.is_empty() {
-            for spans in columns.called_together() {
+        if !columns.batches.is_empty() || !columns.joint.is_empty() {
+            for call in columns.called_together() {
                 self.n_batches += 1;
-                self.n_batched += spans.len() as u64;
+                self.n_batched += call.spans.len() as u64;
             }
         }
         self.work += columns.work();

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use crate::call;
 use crate::detach::detached;
+use crate::joint::Meetings;
 use crate::run::Run;
 use crate::team::Team;
 
@@ -17,6 +18,8 @@ use crate::team::Team;
 pub(crate) struct PyTeam {
     /// Replaced in a forked child, where the threads are not.
     team: Mutex<Arc<Team<Arc<Run>>>>,
+    /// Where runs of the engine meet to make calls together; replaced in a forked child as well.
+    meetings: Mutex<Arc<Meetings>>,
     /// Starts `n` threads whose target is `work`.
     start_threads: Py<PyAny>,
     n_numbered: AtomicU16,
@@ -28,6 +31,10 @@ pub(crate) struct PyTeam {
 impl PyTeam {
     pub(crate) fn team(&self) -> Arc<Team<Arc<Run>>> {
         Arc::clone(&self.team.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn meetings(&self) -> Arc<Meetings> {
+        Arc::clone(&self.meetings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -80,6 +87,7 @@ impl PyTeam {
     fn new(start_threads: Py<PyAny>) -> Self {
         Self {
             team: Mutex::new(Arc::new(Team::new())),
+            meetings: Mutex::default(),
             start_threads,
             n_numbered: AtomicU16::new(1),
             is_closed: AtomicBool::new(false),
@@ -108,6 +116,7 @@ impl PyTeam {
     /// Begin again without members, in a forked child: the threads stayed in the parent.
     fn restart(&self) {
         *self.team.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Team::new());
+        *self.meetings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
 
     #[getter]

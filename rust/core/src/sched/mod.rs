@@ -6,10 +6,12 @@
 //! - [`simulate`](mod@simulate): whole schedules with a fake clock
 //! - [`pools`]: amounts of named resources, granted all at once or not at all
 //! - [`grants`]: who holds what of these pools, and who waits for what
+//! - [`gather`]: calls of one step that runs at the same time put together
 //! - [`ReadySet`]: the set that yields its smallest member
 //! - [`wake`]: when to wake another worker; [`way`]: whether helpers may join a run at all;
 //!   [`grain`]: whether there are nodes in it at all
 
+pub mod gather;
 pub mod grain;
 pub mod grants;
 pub mod list;
