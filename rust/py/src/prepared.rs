@@ -192,7 +192,7 @@ impl PyPrepared {
             )
             .into());
         };
-        Needs::of_program(py, resources, &self.program).map(Some)
+        Needs::of_program(py, resources, self.optimized(py)).map(Some)
     }
 
     fn origin(&self, py: Python<'_>, why: Option<Why>) -> Origin {

@@ -173,6 +173,17 @@ impl PyStep {
         self.is_kept
     }
 
+    /// Whether one call may be made for one of its and another: the cache knows calls by themselves, and batches are made of
+    /// them.
+    pub(crate) fn is_combinable(&self) -> bool {
+        self.is_pure && self.caching.is_none() && self.batch.is_none()
+    }
+
+    /// Whether a call with so many positional arguments leaves no positional parameter to its default.
+    pub(crate) fn is_filled_by(&self, n_args: usize) -> bool {
+        self.arity.as_ref().is_some_and(|arity| n_args >= arity.names.len())
+    }
+
     pub(crate) fn is_cheap_check(&self) -> bool {
         self.is_cheap_check
     }
