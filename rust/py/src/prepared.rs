@@ -27,6 +27,7 @@ use crate::history::{self, History, PyHistory};
 use crate::layout::{Layout, Ordering};
 use crate::needs::Needs;
 use crate::optimized::{Optimized, Switches};
+use crate::plain_calls;
 use crate::predictor::PyPredictor;
 use crate::program::{Program, PyProgram};
 use crate::progress;
@@ -453,6 +454,7 @@ impl PyPrepared {
         let (layout, cache) = this.laid_out(py, needs.as_ref(), &parameters)?;
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
+        let _uncounted = plain_calls::uncounted();
         let can_share = this.helpers.may_join() && layout.sharing.is_some();
         let is_chosen = can_share && this.helpers == Helpers::Chosen;
         let chosen = is_chosen.then(|| ChosenWay::now(py, &this.history)).transpose()?;

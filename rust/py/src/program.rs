@@ -258,16 +258,6 @@ impl PyProgram {
         )
     }
 
-    /// The node of a step call, by its number in program order: nodes that only take a result apart are no calls.
-    fn node_of_call(&self, call: usize) -> Option<u32> {
-        let steps = &self.0.steps;
-        let is_pick =
-            |of: &Py<PyStep>| steps.iter().any(|step| step.get().pick().is_some_and(|pick| pick.is(of)));
-        let is_call: Vec<bool> = steps.iter().map(|step| !is_pick(step)).collect();
-        let step_of_node = (0_u32..).zip(self.0.names.step_of_node());
-        step_of_node.filter(|(_, step_idx)| is_call[**step_idx as usize]).nth(call).map(|(node, _)| node)
-    }
-
     /// Whether the results of some step are cached.
     #[getter]
     fn has_cached_steps(&self) -> bool {
