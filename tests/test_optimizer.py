@@ -295,6 +295,17 @@ def test_checks_come_first_in_planned_orders_too() -> None:
                 prepared.run()
 
 
+@every_engine
+def test_a_pure_check_is_made_though_nobody_needs_its_result(engine: ms.SequentialExecutionEngine) -> None:
+    workflow = ms.Workflow("checked")
+    check = ms.step(lambda x: 1 / x, name="check", pure=True, cheap_check=True)
+    workflow.add(check, workflow.add(ms.step(abs, name="look", pure=True), 0))
+    workflow.output(workflow.add(ms.step(abs, name="rest"), 1))
+    with pytest.raises(ms.RunFailedError) as caught:
+        engine.run(workflow)
+    assert [failure.path for failure in caught.value.failures] == ["checked/check[0]"]
+
+
 def test_a_check_is_one_or_is_none() -> None:
     with pytest.raises(ms.ConfigurationError, match="cheap_check"):
         ms.step(abs, cheap_check="yes")  # type: ignore[call-overload]

@@ -167,7 +167,8 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
         left to its default.
     cheap_check
         A promise: it takes next to nothing, and fails where there is no point in going on. It goes first, together with
-        what it needs, as far as data and effects allow, so that a run that is bound to fail does so early.
+        what it needs, as far as data and effects allow, so that a run that is bound to fail does so early. It is made
+        also where it is pure and nobody needs its result.
     cache
         Keep results in the engine's `ResultCache`, and take them from there instead of calling the function again; a
         `Caching` says for how long and what counts. Needs ``pure=True``, and arguments that have a key (`key_of`).

@@ -308,12 +308,15 @@ fn rewrite_of(
         is_ordered[after.index()] = true;
     }
     let class_of = |node: usize| class_of_step[step_of_node[node] as usize];
+    // A check is there for its failing: nobody needs its result, and yet it is not left out.
+    let is_check_step: Vec<bool> = program.steps.iter().map(|step| step.get().is_cheap_check()).collect();
+    let is_check = |node: usize| is_check_step[step_of_node[node] as usize];
     let numbers = passes.dedupe.then(|| Numbers::of_program(py, program, |node| class_of(node).is_some()));
     Rewrite::of(
         calls.n_nodes(),
         passes,
         |node| class_of(node).is_none() || is_ordered[node],
-        |node| calls.kept[node],
+        |node| calls.kept[node] || is_check(node),
         |node| calls.data_parents(node),
         |node, signature| {
             let (Some(class), Some(numbers)) = (class_of(node), &numbers) else {
