@@ -295,6 +295,20 @@ def test_checks_come_first_in_planned_orders_too() -> None:
                 prepared.run()
 
 
+def test_no_makespan_is_expected_of_an_order_that_checks_have_changed() -> None:
+    check = ms.step(lambda: None, name="check", cheap_check=True, duration=0.03)
+    chain = ms.step(lambda _: None, name="chain", duration=0.01)
+    workflow = ms.Workflow("checked")
+    last: Any = None
+    for _ in range(4):
+        last = workflow.add(chain, last)
+    for _ in range(2):
+        workflow.add(check)
+    for passes, is_expected in ((["prune"], True), (["check"], False)):
+        with ms.SequentialExecutionEngine(ms.SmartSequentialStrategy(passes=passes), 2) as engine:
+            assert (engine.run(workflow).expected_makespan_s is not None) == is_expected
+
+
 @every_engine
 def test_a_pure_check_is_made_though_nobody_needs_its_result(engine: ms.SequentialExecutionEngine) -> None:
     workflow = ms.Workflow("checked")

@@ -138,8 +138,8 @@ impl Optimized {
                 return None;
             }
             let merges = program.steps[consumer.step as usize].get().merges();
-            let (_, merged) = merges.iter().find(|(declared, _)| declared.is(step))?;
-            let idx = program.steps.iter().position(|step| step.is(merged))?;
+            let (_, both) = merges.iter().find(|(declared, _)| declared.is(step))?;
+            let idx = program.steps.iter().position(|step| step.is(both))?;
             n_positional[consumer.call] += n_positional[producer.call] - 1;
             Some(idx as u32)
         };

@@ -61,7 +61,8 @@ thread_local! {
 }
 
 /// A call that is counted.
-pub(crate) struct Place {
+#[derive(Debug)]
+struct Place {
     /// The node that it would have been.
     node: u32,
     /// Makes the call, where a plain one is not enough.
@@ -155,6 +156,7 @@ pub(crate) fn uncounted() -> Option<CountingGuard> {
 }
 
 /// Counts something else until it is dropped.
+#[derive(Debug)]
 pub(crate) struct CountingGuard(Option<Counting>);
 
 impl CountingGuard {
