@@ -142,7 +142,6 @@ def test_a_failure_is_named_without_another_look_at_the_body() -> None:
     log: list[int] = []
     note = ms.step(lambda x: log.append(x), name="note", writes="log")
     inverse = ms.step(lambda x: 1 / x, name="inverse")
-
     thrice = ms.step(lambda x: [note(y) for y in (x, x, x)], name="thrice")
 
     @ms.workflow
@@ -150,7 +149,7 @@ def test_a_failure_is_named_without_another_look_at_the_body() -> None:
         thrice(x)
 
     @ms.workflow
-    def body(numbers: list[int]) -> float:
+    def body(numbers: list[int]) -> Any:
         number = numbers.pop()
         with ms.SequentialExecutionEngine("sequential") as inner:
             inner.run(noted, number)

@@ -1,6 +1,7 @@
 """What the optimizer leaves out and what it merges, case by case, seen in what is called."""
 
 from collections import namedtuple
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -402,7 +403,7 @@ def test_what_a_merged_call_would_take_for_another_argument_is_not_merged(
     columns = ms.step(lambda table, names="-": table + names, name="columns", pure=True, merge={read: both})
     whole = ms.step(lambda table, names="-", end="": table + names + end, name="whole", pure=True)
     last = ms.step(lambda table, end: table + end, name="last", pure=True, merge={both: whole})
-    calls = {
+    calls: dict[str, Callable[[ms.Workflow], Any]] = {
         "left to its default": lambda wf: wf.add(columns, wf.add(read, "t"), "a"),
         "by keyword": lambda wf: wf.add(columns, table=wf.add(read, "t", ";"), names="a"),
         "later in a chain": lambda wf: wf.add(last, wf.add(columns, wf.add(read, "t", ";")), "!"),
@@ -458,9 +459,9 @@ def test_what_a_step_that_is_not_called_declares_is_no_matter(options: dict[str,
     both = table.read_columns.with_options(**options)
     columns = table.columns.with_options(merge={table.read: both})
     workflow = ms.Workflow("demo")
-    workflow.output(workflow.add(columns, {"a": 1}, "a"))
+    workflow.output(workflow.add(columns, {"a": "1"}, "a"))
     with ms.SequentialExecutionEngine("optimized") as engine:
-        assert engine.run(workflow).value == [1]
+        assert engine.run(workflow).value == ["1"]
 
 
 def test_a_merged_step_that_needs_what_is_not_there_is_refused_by_name() -> None:

@@ -89,7 +89,7 @@ impl Optimized {
             answered: Vec::new(),
             puts_checks_first: switches.check,
         };
-        if switches.combine && program.has_merges {
+        if switches.combine && program.has_merges() {
             optimized.combine(py);
         }
         optimized

@@ -39,8 +39,6 @@ pub(crate) struct Program {
     pub(crate) has_kept_steps: bool,
     /// Some step needs a grant.
     pub(crate) has_needs: bool,
-    /// Some step may be combined with what it takes.
-    pub(crate) has_merges: bool,
     /// Some step is a cheap check.
     pub(crate) has_cheap_checks: bool,
     /// Equal for programs that make the same step calls in the same order.
@@ -85,7 +83,6 @@ impl Program {
             recording.after,
         );
         let has_needs = recording.steps.iter().any(|step| !step.bind(py).get().needs().is_empty());
-        let has_merges = recording.steps.iter().any(|step| !step.get().merges().is_empty());
         let has_cheap_checks = recording.steps.iter().any(|step| step.get().is_cheap_check());
         let program = Self {
             fingerprint: fingerprint(&recording.names),
@@ -99,7 +96,6 @@ impl Program {
             has_kept_steps: recording.has_kept,
             has_needs,
             has_cheap_checks,
-            has_merges,
         };
         if !program.calls.is_program_ordered() {
             // Only a named forward reference can point backwards: this is where a cycle can be.
@@ -133,6 +129,11 @@ impl Program {
             | GraphError::RepeatedNode { .. }
             | GraphError::LengthMismatch { .. } => BindError::Graph(error),
         }
+    }
+
+    /// Whether some step may be combined with what it takes.
+    pub(crate) fn has_merges(&self) -> bool {
+        self.steps.iter().any(|step| !step.get().merges().is_empty())
     }
 
     /// Expected durations as the steps declare them, `UNKNOWN_NS` where they do not.
