@@ -138,6 +138,83 @@ def test_a_failure_names_the_node_it_would_have_been() -> None:
     assert fused.value.result.outcome_counts["failed"] == 1
 
 
+def test_a_failure_is_named_without_another_look_at_the_body() -> None:
+    log: list[int] = []
+    note = ms.step(lambda x: log.append(x), name="note", writes="log")
+    inverse = ms.step(lambda x: 1 / x, name="inverse")
+    thrice = ms.step(lambda x: [note(y) for y in (x, x, x)], name="thrice")
+
+    @ms.workflow
+    def noted(x: int) -> None:
+        thrice(x)
+
+    @ms.workflow
+    def body(numbers: list[int]) -> Any:
+        number = numbers.pop()
+        with ms.SequentialExecutionEngine("sequential") as inner:
+            inner.run(noted, number)
+        return inverse(number)
+
+    with ms.SequentialExecutionEngine() as engine:
+        assert is_fused(engine, body, [1])
+        log.clear()
+        with pytest.raises(ms.RunFailedError) as fused:
+            engine.run(body, [0])
+    assert [(failure.path, failure.index) for failure in fused.value.failures] == [("body/inverse[0]", 0)]
+    assert log == [0, 0, 0]
+
+
+def test_what_is_granted_or_cached_is_so_in_fused_runs_too() -> None:
+    manager = ms.ResourceManager({"net": 1})
+    seen: list[float] = []
+
+    def look(x: int) -> int:
+        seen.append(manager.usage()["net"].used)
+        if x < 0:
+            message = "negative"
+            raise ValueError(message)
+        return x
+
+    fetch = ms.step(look, name="fetch", needs={"net": 1})
+    cached = ms.step(look, name="cached", pure=True, cache=ms.Caching(version="1"))
+
+    @ms.workflow
+    def inner(x: int) -> list[int]:
+        return [fetch(x), cached(7), cached(7)]
+
+    @ms.workflow
+    def body(x: int) -> Any:
+        return [double(x), inner(x)] if x else double(x)
+
+    with ms.SequentialExecutionEngine(resources=manager) as engine:
+        assert is_fused(engine, body, 0)
+        run = engine.run(body, 3)
+        assert (run.value, run.n_nodes) == ([6, [3, 7, 7]], 1)
+        assert seen == [1, 0]
+        assert engine.run(body, 3).n_nodes == 4
+    with ms.SequentialExecutionEngine(resources=manager) as engine:
+        assert is_fused(engine, body, 0)
+        with pytest.raises(ms.RunFailedError) as caught:
+            engine.run(body, -1)
+    assert [str(failure) for failure in caught.value.failures] == [
+        "body/inner[0]/fetch[0] failed: ValueError: negative"
+    ]
+
+
+def test_a_body_that_returns_a_failure_has_it_as_its_value() -> None:
+    failure = ms.Failed("said, not raised")
+
+    @ms.workflow
+    def body(x: int) -> Any:
+        double(x)
+        return failure if x else None
+
+    with ms.SequentialExecutionEngine() as engine:
+        assert engine.run(body, 1).value is body.serial(1) is failure
+        assert is_fused(engine, body, 0)
+        assert engine.run(body, 1).value is failure
+
+
 def test_what_the_body_itself_raises_is_raised() -> None:
     @ms.workflow
     def body(numbers: list[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """What the optimizer leaves out and what it merges, case by case, seen in what is called."""
 
 from collections import namedtuple
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -295,6 +296,31 @@ def test_checks_come_first_in_planned_orders_too() -> None:
                 prepared.run()
 
 
+def test_no_makespan_is_expected_of_an_order_that_checks_have_changed() -> None:
+    check = ms.step(lambda: None, name="check", cheap_check=True, duration=0.03)
+    chain = ms.step(lambda _: None, name="chain", duration=0.01)
+    workflow = ms.Workflow("checked")
+    last: Any = None
+    for _ in range(4):
+        last = workflow.add(chain, last)
+    for _ in range(2):
+        workflow.add(check)
+    for passes, is_expected in ((["prune"], True), (["check"], False)):
+        with ms.SequentialExecutionEngine(ms.SmartSequentialStrategy(passes=passes), 2) as engine:
+            assert (engine.run(workflow).expected_makespan_s is not None) == is_expected
+
+
+@every_engine
+def test_a_pure_check_is_made_though_nobody_needs_its_result(engine: ms.SequentialExecutionEngine) -> None:
+    workflow = ms.Workflow("checked")
+    check = ms.step(lambda x: 1 / x, name="check", pure=True, cheap_check=True)
+    workflow.add(check, workflow.add(ms.step(abs, name="look", pure=True), 0))
+    workflow.output(workflow.add(ms.step(abs, name="rest"), 1))
+    with pytest.raises(ms.RunFailedError) as caught:
+        engine.run(workflow)
+    assert [failure.path for failure in caught.value.failures] == ["checked/check[0]"]
+
+
 def test_a_check_is_one_or_is_none() -> None:
     with pytest.raises(ms.ConfigurationError, match="cheap_check"):
         ms.step(abs, cheap_check="yes")  # type: ignore[call-overload]
@@ -366,6 +392,89 @@ def test_a_result_that_others_need_is_not_merged_away() -> None:
         with ms.SequentialExecutionEngine("optimized") as engine:
             assert engine.run(workflow).value == workflow.serial()
         assert "read_columns" not in table.made
+
+
+@every_engine
+def test_what_a_merged_call_would_take_for_another_argument_is_not_merged(
+    engine: ms.SequentialExecutionEngine,
+) -> None:
+    read = ms.step(lambda path, mark=".": path + mark, name="read", pure=True)
+    both = ms.step(lambda path, mark=".", names="-": path + mark + names, name="both", pure=True)
+    columns = ms.step(lambda table, names="-": table + names, name="columns", pure=True, merge={read: both})
+    whole = ms.step(lambda table, names="-", end="": table + names + end, name="whole", pure=True)
+    last = ms.step(lambda table, end: table + end, name="last", pure=True, merge={both: whole})
+    calls: dict[str, Callable[[ms.Workflow], Any]] = {
+        "left to its default": lambda wf: wf.add(columns, wf.add(read, "t"), "a"),
+        "by keyword": lambda wf: wf.add(columns, table=wf.add(read, "t", ";"), names="a"),
+        "later in a chain": lambda wf: wf.add(last, wf.add(columns, wf.add(read, "t", ";")), "!"),
+        "all there": lambda wf: wf.add(columns, wf.add(read, "t", ";"), names="a"),
+    }
+    n_combined = []
+    for add in calls.values():
+        workflow = ms.Workflow("demo")
+        workflow.output(add(workflow))
+        assert engine.run(workflow).value == workflow.serial()
+        n_combined.append(len(ms.WorkflowOptimizer().optimize(workflow).combined))
+    assert n_combined == [0, 0, 1, 1]
+
+
+def test_an_explanation_tells_all_that_a_combined_call_stands_for_and_waited_for() -> None:
+    path = ms.step(lambda: "t", name="path")
+    read = ms.step(lambda path: path, name="read", pure=True)
+    both = ms.step(lambda path, names: path + names, name="both", pure=True)
+    columns = ms.step(lambda table, names: table + names, name="columns", pure=True, merge={read: both})
+    whole = ms.step(lambda path, names, end: path + names + end, name="whole", pure=True)
+    last = ms.step(lambda table, end: table + end, name="last", pure=True, merge={both: whole})
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(last, workflow.add(columns, workflow.add(read, workflow.add(path)), "a"), "!"))
+    with ms.SequentialExecutionEngine("optimized") as engine:
+        run = engine.run(workflow)
+    assert (run.value, run.nodes.outcome) == ("ta!", ["finished", "combined", "combined", "finished"])
+    explanation = run.explain("last[0]")
+    assert "was made together with demo/read[0], demo/columns[0]" in explanation
+    assert "came after demo/path[0] (data)" in explanation
+
+
+def test_a_call_that_equals_a_combined_one_is_combined_with_it() -> None:
+    table = Columns()
+    workflow = ms.Workflow("demo")
+    workflow.output([workflow.add(table.columns, workflow.add(table.read, "t"), "a") for _ in range(2)])
+    rewriting = ms.WorkflowOptimizer().optimize(workflow)
+    assert rewriting.combined == dict.fromkeys(("demo/read[0]", "demo/read[1]"), "demo/columns[0]")
+    assert rewriting.merged == {"demo/columns[1]": "demo/columns[0]"}
+    with ms.SequentialExecutionEngine("optimized") as engine:
+        run = engine.run(workflow)
+    assert run.value == workflow.serial()
+    assert run.nodes.outcome == ["combined", "finished", "combined", "merged"]
+    assert (run.outcome_counts["combined"], run.outcome_counts["merged"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"needs": {"nowhere": 1}}, {"cache": True}],
+    ids=["needs what is not there", "is cached without a version"],
+)
+def test_what_a_step_that_is_not_called_declares_is_no_matter(options: dict[str, Any]) -> None:
+    table = Columns()
+    both = table.read_columns.with_options(**options)
+    columns = table.columns.with_options(merge={table.read: both})
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(columns, {"a": "1"}, "a"))
+    with ms.SequentialExecutionEngine("optimized") as engine:
+        assert engine.run(workflow).value == ["1"]
+
+
+def test_a_merged_step_that_needs_what_is_not_there_is_refused_by_name() -> None:
+    table = Columns()
+    both = table.read_columns.with_options(needs={"nowhere": 1})
+    columns = table.columns.with_options(merge={table.read: both})
+    workflow = ms.Workflow("demo")
+    workflow.output(workflow.add(columns, workflow.add(table.read, "t"), "a"))
+    refused = pytest.raises(ms.UnsatisfiableError, match=r"demo/columns\[0\]")
+    with ms.SequentialExecutionEngine("optimized") as engine, refused:
+        engine.run(workflow)
+    with ms.SequentialExecutionEngine("sequential") as engine:
+        assert engine.run(workflow).value == workflow.serial()
 
 
 @pytest.mark.parametrize(

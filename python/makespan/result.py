@@ -344,11 +344,13 @@ class RunResult(Generic[R]):
         if columns.outcome[node] == "combined":
             lines.append(f"  was made together with {self.paths[self._ran_for[node]]}, in one call of a step for both")
             return "\n".join(lines)
-        reasons = program.reasons(node)
-        along = [self.paths[other] for other, _ in reasons if self._ran_for[other] == node]
+        outcome = columns.outcome
+        along = [other for other, made in enumerate(self._ran_for) if made == node and outcome[other] == "combined"]
         if along:
-            lines.append(f"  was made together with {', '.join(along)}, in one call of a step for all")
-        reasons = [(other, why) for other, why in reasons if self._ran_for[other] != node]
+            paths = ", ".join(self.paths[other] for other in along)
+            lines.append(f"  was made together with {paths}, in one call of a step for all")
+        of_all = [reason for made in (*along, node) for reason in program.reasons(made)]
+        reasons = [(other, why) for other, why in of_all if self._ran_for[other] != node]
         if reasons:
             before = ", ".join(f"{self.paths[other]} ({', '.join(why)})" for other, why in reasons)
             wait = ""

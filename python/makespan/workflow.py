@@ -62,10 +62,8 @@ class WorkflowFunction(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run on the default engine and return the value, or become part of the workflow that is described."""
-        if _core.is_tracing():
+        if _core.is_tracing() or is_serial.get():
             return _core.inline(self.name, self.function, args, kwargs)
-        if is_serial.get():
-            return self.function(*args, **kwargs)
         return self.run(*args, **kwargs).value
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> RunResult[R]:

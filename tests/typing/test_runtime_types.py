@@ -97,12 +97,6 @@ def new_step(*, pick: _core.Step | None = None, needs_net: bool = False, batches
     )
 
 
-def combining_program() -> _core.Program:
-    first = ms.step(abs, name="first", pure=True)
-    second = ms.step(abs, name="second", pure=True, merge={first: first})
-    return ms.Workflow.sequence([first, second])._finished()
-
-
 def batching_program() -> _core.Program:
     draft = _core.Draft("demo")
     return draft.finish((draft.add(new_step(batches=True), (1, 2), None, None),), None)
@@ -138,6 +132,15 @@ class Sample:
         )
         result: Result = self.prepared.run(5)
         self.record = result._record
+
+
+def combined_nodes() -> list[int]:
+    read = ms.step(lambda path: path, name="read", pure=True)
+    both = ms.step(lambda path, names: path + names, name="both", pure=True)
+    columns = ms.step(lambda table, names: table + names, name="columns", pure=True, merge={read: both})
+    draft = _core.Draft("demo")
+    taken = draft.add(columns, (draft.add(read, ("t",), None, None), "a"), None, None)
+    return draft.finish((taken,), None).combined(["combine"])
 
 
 def closed_team() -> _core.Team:
@@ -329,8 +332,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "Program.representatives": lambda: SAMPLE.program.representatives(["dedupe"]),
     "Program.given_edges": lambda: SAMPLE.program.given_edges(),
     "Program.effect_edges": lambda: SAMPLE.program.effect_edges("max"),
-    "Program.combined": lambda: combining_program().combined(["combine"]),
-    "Program.node_of_call": lambda: SAMPLE.program.node_of_call(0),
+    "Program.combined": combined_nodes,
     "Program.batchable": lambda: batching_program().batchable(),
     "Program.step_names": lambda: SAMPLE.program.step_names(),
     "Program.successors": lambda: SAMPLE.program.successors(0),
@@ -362,12 +364,13 @@ CALLS: dict[str, Callable[[], object]] = {
     "History.n_runs": lambda: _core.History().n_runs,
     "History.is_fused": lambda: _core.History().is_fused(),
     "History.observe_nodes": lambda: _core.History().observe_nodes(SAMPLE.record, 1),
-    "History.observe_fused": lambda: _core.History().observe_fused(1, 1),
+    "History.observe_fused": lambda: _core.History().observe_fused(1, 1, is_mixed=False),
     "History.grains_ns": lambda: _core.History().grains_ns(),
     "PlainCalls.__new__": _core.PlainCalls,
-    "PlainCalls.make": lambda: _core.PlainCalls().make(abs, (-1,), {}),
+    "PlainCalls.make": lambda: _core.PlainCalls().make("demo", print, abs, (-1,), {}),
     "PlainCalls.n_calls": lambda: _core.PlainCalls().n_calls,
-    "PlainCalls.failed_call": lambda: _core.PlainCalls().failed_call,
+    "PlainCalls.is_mixed": lambda: _core.PlainCalls().is_mixed,
+    "PlainCalls.failed_node": lambda: _core.PlainCalls().failed_node,
     "Team.__new__": closed_team,
     "Team.n_members": lambda: closed_team().n_members,
     "Team.work": lambda: closed_team().work(),

@@ -13,6 +13,7 @@ use crate::call;
 use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
 use crate::names::Names;
+use crate::plain_calls;
 use crate::program::{Program, PyProgram};
 use crate::recording::{ComputedNames, Parameter, ParameterKind, Recording, flag};
 use crate::scan::{self, Scan};
@@ -430,7 +431,7 @@ pub(crate) fn is_tracing() -> bool {
     CURRENT.with_borrow(Option::is_some)
 }
 
-/// Calls the body of a workflow inside the one that is traced: its nodes are the outer one's.
+/// Calls the body of a workflow inside the one that is traced, or is a plain call: its nodes are the outer one's.
 #[pyfunction]
 pub(crate) fn inline<'py>(
     name: &str,
@@ -439,7 +440,7 @@ pub(crate) fn inline<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> BindResult<Bound<'py, PyAny>> {
     let Some(draft) = current() else {
-        return Ok(call::call(body, args, kwargs)?);
+        return Ok(plain_calls::call_inner(name, body, args, kwargs)?);
     };
     let scope = draft.with_recording(|recording| Ok(recording.names.enter_scope(name)))?;
     let value = call::call(body, args, kwargs);

@@ -141,9 +141,14 @@ impl PyHistory {
         }
     }
 
-    /// Take in a fused run, and how many calls of steps it made.
-    fn observe_fused(&self, elapsed_ns: u64, n_calls: usize) {
-        lock(&self.0).grains.observe_fused(elapsed_ns, n_calls);
+    /// Take in a fused run, and how many calls of steps it made; `is_mixed` where some were better nodes.
+    fn observe_fused(&self, elapsed_ns: u64, n_calls: usize, is_mixed: bool) {
+        let grains = &mut lock(&self.0).grains;
+        if is_mixed {
+            *grains = Grains::default();
+        } else {
+            grains.observe_fused(elapsed_ns, n_calls);
+        }
     }
 
     /// What a run by nodes took at last, and what a fused one, in nanoseconds per step; none where it is not known.

@@ -13,7 +13,6 @@ use crate::error::BindResult;
 use crate::layout::Layout;
 use crate::names::Names;
 use crate::optimized::Optimized;
-use crate::program::Program;
 use crate::request::{NAMED, thread_ident};
 use crate::resources::PyResources;
 use crate::run::Run;
@@ -35,16 +34,29 @@ impl Needs {
     pub(crate) fn of_program(
         py: Python<'_>,
         resources: &Py<PyResources>,
-        program: &Program,
+        optimized: &Optimized,
     ) -> BindResult<Self> {
+        let program = &optimized.program;
         let shared = resources.get().shared();
         let names = Arc::clone(&program.names);
         let mut of_step = Vec::with_capacity(program.steps.len());
         for (step_idx, step) in program.steps.iter().enumerate() {
-            let first = || {
-                let node = names.step_of_node().iter().position(|other| *other as usize == step_idx);
-                node.map_or_else(String::new, |node| names.path(node as u32))
+            if step.bind(py).get().needs().is_empty() {
+                of_step.push(Box::default());
+                continue;
+            }
+            let is_of_step = |node: &u32| names.step_of_node()[*node as usize] as usize == step_idx;
+            let is_call = |call: &u32| optimized.step_idx(*call as usize) == step_idx;
+            let first = (0..names.n_nodes() as u32).find(is_of_step).or_else(|| {
+                let call = (0..optimized.n_nodes() as u32).find(is_call);
+                call.map(|call| optimized.node_of(call))
+            });
+            // A step that might have been called for others, but is not, needs nothing.
+            let Some(node) = first else {
+                of_step.push(Box::default());
+                continue;
             };
+            let first = || names.path(node);
             let needs = shared.resolved(step.bind(py).get().needs(), first)?;
             if !needs.is_empty() {
                 let checked = shared.desk.read(|grants, _| grants.check(&needs));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use makespan_core::graph::{Graph, NodeId};
-use makespan_core::optimize::{Answered, Fate, LeftOut, Passes, Rewrite, Word, combined, cut_off};
+use makespan_core::optimize::{Answered, Called, Fate, LeftOut, Passes, Rewrite, Word, combined, cut_off};
 use makespan_core::plan::checks_first;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
@@ -89,14 +89,14 @@ impl Optimized {
             answered: Vec::new(),
             puts_checks_first: switches.check,
         };
-        if switches.combine && program.has_merges {
-            optimized.combine();
+        if switches.combine && program.has_merges() {
+            optimized.combine(py);
         }
         optimized
     }
 
     /// Makes one call for two where that is declared.
-    fn combine(&mut self) {
+    fn combine(&mut self, py: Python<'_>) {
         let (program, calls) = (&self.program, &self.calls);
         let mut n_uses = vec![0_u32; calls.n_nodes()];
         for call in 0..calls.n_nodes() {
@@ -107,31 +107,41 @@ impl Optimized {
             is_ordered[before.index()] = true;
             is_ordered[after.index()] = true;
         }
-        // The cache knows calls by themselves, and batches are made of them.
-        let is_plain: Vec<bool> = program
-            .steps
-            .iter()
-            .map(Py::get)
-            .map(|step| step.is_pure() && step.caching().is_none() && step.batch().is_none())
+        let is_combinable: Vec<bool> = program.steps.iter().map(|step| step.get().is_combinable()).collect();
+        let is_free = |call: usize| is_combinable[self.step_idx(call)] && !is_ordered[call];
+        // Positional arguments, of calls that have only flat ones.
+        let mut n_positional: Vec<usize> = (0..calls.n_nodes())
+            .map(|call| {
+                let args = calls.args_of(call);
+                match args.last().map(|arg| arg.source()) {
+                    Some(Source::Constant(idx)) if calls.flags[call] & flag::KEYWORDS != 0 => {
+                        let names = program.constants[idx as usize].bind(py).cast_exact::<PyTuple>();
+                        args.len() - 1 - names.map_or(0, PyTupleMethods::len)
+                    }
+                    Some(_) | None => args.len(),
+                }
+            })
             .collect();
-        let is_free = |call: usize| is_plain[self.step_idx(call)] && !is_ordered[call];
+        let has_first: Vec<bool> = n_positional.iter().map(|n| *n > 0).collect();
         let is_flat = |call: usize, other: u32| calls.flags[call] & (flag::NESTED | other) == 0;
         let producer = |call: usize| {
-            let before = calls.args_of(call).first()?.node()?;
+            let before = calls.args_of(call).first().filter(|_| has_first[call])?.node()?;
             let idx = before as usize;
             let is_only_use = n_uses[idx] == 1 && !calls.kept[idx];
             let are_free = is_free(call) && is_free(idx);
             (is_only_use && are_free && is_flat(call, 0) && is_flat(idx, flag::KEYWORDS)).then_some(before)
         };
-        let merged = |producer: u32, consumer: u32| {
-            let producer = &program.steps[producer as usize];
-            let (_, merged) = program.steps[consumer as usize]
-                .get()
-                .merges()
-                .iter()
-                .find(|(declared, _)| declared.is(producer))?;
-            let idx = program.steps.iter().position(|step| step.is(merged))?;
-            is_plain[idx].then_some(idx as u32)
+        let merged = |producer: Called, consumer: Called| {
+            let step = &program.steps[producer.step as usize];
+            // What follows would take the place of an argument that is left to its default.
+            if !step.get().is_filled_by(n_positional[producer.call]) {
+                return None;
+            }
+            let merges = program.steps[consumer.step as usize].get().merges();
+            let (_, both) = merges.iter().find(|(declared, _)| declared.is(step))?;
+            let idx = program.steps.iter().position(|step| step.is(both))?;
+            n_positional[consumer.call] += n_positional[producer.call] - 1;
+            Some(idx as u32)
         };
         let step_of_call = (0..calls.n_nodes()).map(|call| self.step_idx(call) as u32).collect();
         let Some(found) = combined(step_of_call, producer, merged) else {
@@ -299,12 +309,15 @@ fn rewrite_of(
         is_ordered[after.index()] = true;
     }
     let class_of = |node: usize| class_of_step[step_of_node[node] as usize];
+    // A check is there for its failing: nobody needs its result, and yet it is not left out.
+    let is_check_step: Vec<bool> = program.steps.iter().map(|step| step.get().is_cheap_check()).collect();
+    let is_check = |node: usize| is_check_step[step_of_node[node] as usize];
     let numbers = passes.dedupe.then(|| Numbers::of_program(py, program, |node| class_of(node).is_some()));
     Rewrite::of(
         calls.n_nodes(),
         passes,
         |node| class_of(node).is_none() || is_ordered[node],
-        |node| calls.kept[node],
+        |node| calls.kept[node] || is_check(node),
         |node| calls.data_parents(node),
         |node, signature| {
             let (Some(class), Some(numbers)) = (class_of(node), &numbers) else {

@@ -28,6 +28,7 @@ use crate::joint::{Attendance, InRun};
 use crate::layout::{Layout, Ordering};
 use crate::needs::Needs;
 use crate::optimized::{Optimized, Switches};
+use crate::plain_calls;
 use crate::predictor::PyPredictor;
 use crate::program::{Program, PyProgram};
 use crate::progress;
@@ -196,7 +197,7 @@ impl PyPrepared {
             )
             .into());
         };
-        Needs::of_program(py, resources, &self.program).map(Some)
+        Needs::of_program(py, resources, self.optimized(py)).map(Some)
     }
 
     fn origin(&self, py: Python<'_>, why: Option<Why>) -> Origin {
@@ -461,6 +462,7 @@ impl PyPrepared {
         let _in_run = InRun::enter();
         // Steps that a step calls are plain calls, also when this run was started by a traced body.
         let _current = draft::is_tracing().then(|| draft::make_current(None));
+        let _uncounted = plain_calls::uncounted();
         let can_share = this.helpers.may_join() && layout.sharing.is_some();
         let is_chosen = can_share && this.helpers == Helpers::Chosen;
         let chosen = is_chosen.then(|| ChosenWay::now(py, &this.history)).transpose()?;

@@ -39,8 +39,6 @@ pub(crate) struct Program {
     pub(crate) has_kept_steps: bool,
     /// Some step needs a grant.
     pub(crate) has_needs: bool,
-    /// Some step may be combined with what it takes.
-    pub(crate) has_merges: bool,
     /// By step, whether it is a cheap check; none where no step is.
     pub(crate) cheap_checks: Option<Box<[bool]>>,
     /// Equal for programs that make the same step calls in the same order.
@@ -85,7 +83,6 @@ impl Program {
             recording.after,
         );
         let has_needs = recording.steps.iter().any(|step| !step.bind(py).get().needs().is_empty());
-        let has_merges = recording.steps.iter().any(|step| !step.get().merges().is_empty());
         let cheap_checks: Box<[bool]> =
             recording.steps.iter().map(|step| step.get().is_cheap_check()).collect();
         let program = Self {
@@ -100,7 +97,6 @@ impl Program {
             has_kept_steps: recording.has_kept,
             has_needs,
             cheap_checks: Some(cheap_checks).filter(|of_step| of_step.contains(&true)),
-            has_merges,
         };
         if !program.calls.is_program_ordered() {
             // Only a named forward reference can point backwards: this is where a cycle can be.
@@ -134,6 +130,11 @@ impl Program {
             | GraphError::RepeatedNode { .. }
             | GraphError::LengthMismatch { .. } => BindError::Graph(error),
         }
+    }
+
+    /// Whether some step may be combined with what it takes.
+    pub(crate) fn has_merges(&self) -> bool {
+        self.steps.iter().any(|step| !step.get().merges().is_empty())
     }
 
     /// Expected durations as the steps declare them, `UNKNOWN_NS` where they do not.
@@ -257,16 +258,6 @@ impl PyProgram {
             n_of(&|step| step.caching().is_some()),
             program.calls.is_chain(),
         )
-    }
-
-    /// The node of a step call, by its number in program order: nodes that only take a result apart are no calls.
-    fn node_of_call(&self, call: usize) -> Option<u32> {
-        let steps = &self.0.steps;
-        let is_pick =
-            |of: &Py<PyStep>| steps.iter().any(|step| step.get().pick().is_some_and(|pick| pick.is(of)));
-        let is_call: Vec<bool> = steps.iter().map(|step| !is_pick(step)).collect();
-        let step_of_node = (0_u32..).zip(self.0.names.step_of_node());
-        step_of_node.filter(|(_, step_idx)| is_call[**step_idx as usize]).nth(call).map(|(node, _)| node)
     }
 
     /// Whether the results of some step are cached.

@@ -71,14 +71,8 @@ impl PyRecord {
     /// were left out.
     pub(crate) fn fusible(&self) -> Option<(u64, usize)> {
         let program = &self.layout.program;
-        let is_plain = !program.has_needs
-            && program.cheap_checks.is_none()
-            && !program.has_kept_steps
-            && self.layout.optimized.n_left_out() == LeftOut::default()
-            && program
-                .steps
-                .iter()
-                .all(|step| step.get().batch().is_none() && step.get().caching().is_none());
+        let is_plain = self.layout.optimized.n_left_out() == LeftOut::default()
+            && program.steps.iter().all(|step| step.get().is_plain());
         is_plain.then(|| (clock().delta_as_nanos(0, self.columns.work()), self.layout.n_nodes()))
     }
 

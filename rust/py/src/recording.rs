@@ -170,7 +170,9 @@ impl Recording {
         while at < self.steps.len() {
             let step = self.steps[at].clone_ref(py);
             for (_, merged) in step.get().merges() {
-                self.step_idx(merged.bind(py));
+                if merged.get().is_combinable() {
+                    self.step_idx(merged.bind(py));
+                }
             }
             at += 1;
         }

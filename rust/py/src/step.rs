@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::amount::Demands;
-use crate::call;
 use crate::draft::{self, Draft};
 use crate::error::{BindError, BindResult};
 use crate::handle::{PyHandle, Target};
@@ -169,8 +168,33 @@ impl PyStep {
         self.pick.as_ref()
     }
 
+    pub(crate) fn n_outputs(&self) -> u32 {
+        self.n_outputs
+    }
+
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    /// Whether one call may be made for one of its and another: the cache knows calls by themselves, and batches are made of
+    /// them.
+    pub(crate) fn is_combinable(&self) -> bool {
+        self.is_pure && self.caching.is_none() && self.batch.is_none()
+    }
+
+    /// Whether its calls are to be granted something, or may be in the cache.
+    pub(crate) fn needs_a_node(&self) -> bool {
+        !self.needs.is_empty() || self.caching.is_some()
+    }
+
+    /// Whether nothing is lost where its calls are plain ones.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.needs_a_node() && !self.is_kept && !self.is_cheap_check && self.batch.is_none()
+    }
+
+    /// Whether a call with so many positional arguments leaves no positional parameter to its default.
+    pub(crate) fn is_filled_by(&self, n_args: usize) -> bool {
+        self.arity.as_ref().is_some_and(|arity| n_args >= arity.names.len())
     }
 
     pub(crate) fn is_cheap_check(&self) -> bool {
@@ -322,10 +346,7 @@ impl PyStep {
         }
         let step = slf.get();
         step.refuse_handles(args, kwargs)?;
-        let place = plain_calls::begin();
-        let result = call::call(step.function.bind(slf.py()), args, kwargs).and_then(call::unless_failed);
-        plain_calls::end(slf.py(), place, &result);
-        result
+        plain_calls::call_step(slf, args, kwargs)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -12,10 +12,19 @@ pub struct Combined {
     pub made_by: Vec<u32>,
 }
 
+/// A call, and the step that is called as far as it is known by now.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct Called {
+    /// The call.
+    pub call: usize,
+    /// Its own step, or one that does what earlier calls did as well.
+    pub step: u32,
+}
+
 /// Combines pairs of calls, a result and the one call that takes it, into one call of a step that does both.
 ///
-/// `merged(producer, consumer)` is the step that was declared to do what the steps `producer` and `consumer` do one after
-/// the other, if one was. Calls are gone through in order, so that chains combine from their begin: what a combined call
+/// `merged(producer, consumer)` is the step that was declared to do what the two calls do one after the other, if one was.
+/// Calls are gone through in order, so that chains combine from their begin: what a combined call
 /// makes may be combined with what comes after. Returns none where nothing is combined.
 ///
 /// *Law.* Whoever takes the result of a combined call takes what its two calls would have given, by the declaration; the
@@ -27,7 +36,8 @@ pub struct Combined {
 /// * `step_of_call`: by call, in an order in which results are taken by later calls only.
 /// * `producer`: of a call, the earlier one whose result is its first argument, if both may be combined at all and
 ///   this argument is the only use of the result.
-/// * `merged`: the step that does what two do, producer and consumer.
+/// * `merged`: the step that does what two calls do, producer and consumer; where there is one, the call of the consumer
+///   is a call of it from then on.
 ///
 /// # Complexity
 ///
@@ -36,10 +46,10 @@ pub struct Combined {
 /// # Examples
 ///
 /// ```
-/// use makespan_core::optimize::combined;
+/// use makespan_core::optimize::{Called, combined};
 ///
 /// // Step 2 of the result of step 1 is step 3.
-/// let merged = |producer, consumer| ((producer, consumer) == (1, 2)).then_some(3);
+/// let merged = |producer: Called, consumer: Called| ((producer.step, consumer.step) == (1, 2)).then_some(3);
 /// let found = combined(vec![1, 2, 1], |call| (call == 1).then_some(0), merged).unwrap();
 /// assert_eq!(found.step_of_call, [1, 3, 1]);
 /// assert_eq!(found.made_by[0], 1);
@@ -48,13 +58,14 @@ pub struct Combined {
 pub fn combined(
     mut step_of_call: Vec<u32>,
     producer: impl Fn(usize) -> Option<u32>,
-    merged: impl Fn(u32, u32) -> Option<u32>,
+    mut merged: impl FnMut(Called, Called) -> Option<u32>,
 ) -> Option<Combined> {
     let mut made_by: Vec<u32> = Vec::new();
     for call in 0..step_of_call.len() {
         let Some(producer) = producer(call) else { continue };
         debug_assert!((producer as usize) < call, "results are taken by later calls");
-        if let Some(step) = merged(step_of_call[producer as usize], step_of_call[call]) {
+        let called = |call: usize| Called { call, step: step_of_call[call] };
+        if let Some(step) = merged(called(producer as usize), called(call)) {
             step_of_call[call] = step;
             made_by.resize(step_of_call.len(), NOT_COMBINED);
             made_by[producer as usize] = call as u32;
@@ -70,7 +81,7 @@ mod tests {
     #[test]
     fn test_chains_combine_from_their_begin() {
         // 1 of 0 is 3, and 2 of 3 is 4: all three calls become one.
-        let merged = |producer, consumer| match (producer, consumer) {
+        let merged = |producer: Called, consumer: Called| match (producer.step, consumer.step) {
             (0, 1) => Some(3),
             (3, 2) => Some(4),
             _ => None,

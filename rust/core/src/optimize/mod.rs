@@ -15,7 +15,7 @@ pub mod prune;
 pub mod rewrite;
 
 pub use self::cached::{Answered, cut_off};
-pub use self::combine::{Combined, NOT_COMBINED, combined};
+pub use self::combine::{Called, Combined, NOT_COMBINED, combined};
 pub use self::dedupe::{Word, first_equals};
 pub use self::hazards::{EffectId, Touch, hazard_edges};
 pub use self::prune::needed;

@@ -135,9 +135,12 @@ impl Rewrite {
     pub fn then(&self, next: &Self) -> Self {
         let in_next = |new: u32| if new == Self::GONE { new } else { next.new_of_old[new as usize] };
         let old_of = |between: &u32| self.old_of_new[*between as usize];
-        let mut combined = self.combined.clone();
-        combined.extend(next.combined.iter().map(old_of));
-        combined.sort_unstable();
+        // What was merged with a call that is combined now is made along with it.
+        let is_combined = |old: &u32| match self.new_of_old[*old as usize] {
+            Self::GONE => false,
+            new => self.combined.binary_search(old).is_ok() || next.combined.binary_search(&new).is_ok(),
+        };
+        let combined = (0..self.n_old() as u32).filter(is_combined).collect();
         Self {
             old_of_new: next.old_of_new.iter().map(old_of).collect(),
             new_of_old: self.new_of_old.iter().map(|between| in_next(*between)).collect(),
