@@ -162,9 +162,9 @@ def step(function: Callable[..., Any] | None = None, /, **options: Unpack[StepOp
     merge
         By step, another step: ``{read: read_columns}`` promises that the call ``this(read(a, b), c)`` is the same as
         ``read_columns(a, b, c)``. Where nobody else needs the result of ``read``, one call is made for both. All three
-        are pure, and these very steps, no copies with other options; calls with ``cache=`` or a batch form, and those that ``after=`` orders, stay by themselves, as do
-        calls of ``read`` that have keyword arguments, handles inside of containers, or a positional parameter that is
-        left to its default.
+        are pure, and these very steps, no copies with other options. Calls with ``cache=`` or a batch form, and those
+        that ``after=`` orders, stay by themselves, as do calls of ``read`` that have keyword arguments, handles inside
+        of containers, or a positional parameter that is left to its default.
     cheap_check
         A promise: it takes next to nothing, and fails where there is no point in going on. It goes first, together with
         what it needs, as far as data and effects allow, so that a run that is bound to fail does so early. It is made
