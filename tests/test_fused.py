@@ -23,9 +23,9 @@ def doubles(numbers: list[int]) -> list[int]:
 
 
 def is_fused(engine: ms.SequentialExecutionEngine, workflow: Any, *args: Any, elapsed_ns: int = SLOW_NS) -> bool:
-    """Whether a workflow is fused after two runs that took so long."""
+    """Whether a workflow is fused after three runs that took so long."""
     history, record = engine._history(workflow), engine.run(workflow, *args)._record
-    for _ in range(2):
+    for _ in range(3):
         history.observe_nodes(record, elapsed_ns)
     return history.is_fused()
 
@@ -107,8 +107,8 @@ def test_longer_steps_are_nodes_again() -> None:
     with ms.SequentialExecutionEngine() as engine:
         assert is_fused(engine, body, 1)
         assert engine.run(body, 1).n_nodes == 1
-        assert engine.run(body, 3_000_000).n_nodes == 1
-        assert engine.run(body, 3_000_000).n_nodes == 4
+        # One run may have been disturbed; two were not.
+        assert [engine.run(body, 3_000_000).n_nodes for _ in range(3)] == [1, 1, 4]
 
 
 def test_a_failure_names_the_node_it_would_have_been() -> None:

@@ -81,6 +81,7 @@ def test_nodes_that_did_not_run_take_no_time() -> None:
         "pruned": 1,
         "merged": 1,
         "cached": 0,
+        "combined": 0,
     }
     assert found.work_s == found.critical_path_s == found.simulated_s
 

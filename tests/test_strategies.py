@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "max_batch": 7,
     "min_batch": 3,
     "max_wait": 0.5,
+    "across_runs": False,
 }
 """Another value than the default of each parameter."""
 

@@ -149,7 +149,7 @@ def test_fused_runs_equal_serial_and_fail_at_the_same_node(description: Descript
         history = engine._history(traced)
         world.reset()
         by_nodes, failure = outcome_of(functools.partial(one_by_one.run, traced, *values))
-        for _ in range(2):
+        for _ in range(3):
             history.observe_nodes(by_nodes._record, 10**12)
         if not history.is_fused():
             assert sum(engine.run(traced, *values).outcome_counts[name] for name in ("pruned", "merged"))

@@ -129,3 +129,8 @@ class BatchSequentialStrategy(OptimizedSequentialStrategy):
     def max_wait(self) -> float:
         """For how many seconds calls may wait for others of their step."""
         return self.batching.max_wait
+
+    @property
+    def across_runs(self) -> bool:
+        """Whether calls are also put together with those of other runs."""
+        return self.batching.across_runs
