@@ -17,12 +17,20 @@ const N_NODES_REDUCED_MAX: usize = 1_000;
 pub(super) struct Neighbors {
     offsets: Vec<u32>,
     entries: Vec<u32>,
+    /// The same in fours, the last of which are filled up with the number of positions: looked at without a branch for each.
+    group_offsets: Vec<u32>,
+    groups: Vec<[u32; 4]>,
 }
 
 impl Neighbors {
     #[inline]
     pub(super) fn of(&self, position: usize) -> &[u32] {
         &self.entries[self.offsets[position] as usize..self.offsets[position + 1] as usize]
+    }
+
+    #[inline]
+    pub(super) fn groups_of(&self, position: usize) -> &[[u32; 4]] {
+        &self.groups[self.group_offsets[position] as usize..self.group_offsets[position + 1] as usize]
     }
 }
 
@@ -48,6 +56,8 @@ pub(super) struct Compact {
     pub(super) widths: Vec<u32>,
     pub(super) predecessors: Neighbors,
     pub(super) successors: Neighbors,
+    /// Which positions come directly before which; empty in large problems.
+    is_before: Vec<u64>,
     /// Nanoseconds per unit.
     pub(super) unit_ns: u64,
 }
@@ -66,7 +76,17 @@ impl Compact {
         for node in &order {
             demands.extend(packing.packed(problem.demands_of(node.index())));
         }
+        let n_nodes = order.len();
+        let mut is_before = Vec::new();
+        if n_nodes <= N_NODES_REDUCED_MAX {
+            is_before.resize((n_nodes * n_nodes).div_ceil(64), 0);
+            for (before, after) in numbered.edges() {
+                let bit = after.index() * n_nodes + before.index();
+                is_before[bit / 64] |= 1 << (bit % 64);
+            }
+        }
         Self {
+            is_before,
             durations,
             demands,
             capacity: packing.packed(problem.capacities()),
@@ -111,6 +131,15 @@ impl Precedence for Compact {
 
     fn after(&self, position: u32) -> impl Iterator<Item = u32> {
         self.successors.of(position as usize).iter().copied()
+    }
+
+    #[inline]
+    fn is_before(&self, position: u32, other: u32) -> bool {
+        if self.is_before.is_empty() {
+            return self.before(other).any(|before| before == position);
+        }
+        let bit = other as usize * self.n_nodes() + position as usize;
+        self.is_before[bit / 64] >> (bit % 64) & 1 != 0
     }
 }
 
@@ -179,11 +208,19 @@ impl Packing {
     }
 }
 
-fn neighbors<'a>(rows: impl Iterator<Item = &'a [NodeId]>) -> Neighbors {
-    let mut found = Neighbors { offsets: vec![0], entries: Vec::new() };
+fn neighbors<'a>(rows: impl ExactSizeIterator<Item = &'a [NodeId]>) -> Neighbors {
+    let nobody = rows.len() as u32;
+    let mut found =
+        Neighbors { offsets: vec![0], entries: Vec::new(), group_offsets: vec![0], groups: Vec::new() };
     for row in rows {
         found.entries.extend(row.iter().map(|node| node.get()));
         found.offsets.push(found.entries.len() as u32);
+        for members in row.chunks(4) {
+            let mut group = [nobody; 4];
+            group.iter_mut().zip(members).for_each(|(slot, node)| *slot = node.get());
+            found.groups.push(group);
+        }
+        found.group_offsets.push(found.groups.len() as u32);
     }
     found
 }
@@ -234,5 +271,26 @@ mod tests {
         let [second, third, first] = [compact.demands[0], compact.demands[1], compact.demands[2]];
         assert!(fits(0, first) && fits(0, second) && fits(0, third));
         assert!(!fits(first, second) && !fits(second, third) && !fits(third, first));
+    }
+
+    #[test]
+    fn test_neighbors_are_the_same_in_fours_and_as_bits() {
+        let edges: Vec<(i64, i64)> =
+            (1..9).flat_map(|after| (0..after.min(6)).map(move |b| (b, after))).collect();
+        let (before, after): (Vec<i64>, Vec<i64>) = edges.into_iter().unzip();
+        let graph = Arc::new(Graph::from_arrays(9, &before, &after).unwrap());
+        let compact = Compact::new(&Problem::new(graph, vec![1; 9], vec![1; 9], vec![2]).unwrap());
+        let large = Compact { is_before: Vec::new(), ..compact.clone() };
+        for other in 0..9 {
+            let direct = compact.predecessors.of(other);
+            let grouped: Vec<u32> = compact.predecessors.groups_of(other).concat();
+            assert_eq!(&grouped[..direct.len()], direct);
+            assert!(grouped[direct.len()..].iter().all(|nobody| *nobody == 9));
+            for position in 0..9 {
+                let is_direct = direct.contains(&position);
+                assert_eq!(compact.is_before(position, other as u32), is_direct);
+                assert_eq!(large.is_before(position, other as u32), is_direct);
+            }
+        }
     }
 }

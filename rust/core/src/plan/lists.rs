@@ -41,6 +41,11 @@ pub(super) trait Precedence {
 
     fn before(&self, item: Self::Item) -> impl Iterator<Item = Self::Item>;
     fn after(&self, item: Self::Item) -> impl Iterator<Item = Self::Item>;
+
+    /// Whether an item comes directly before another.
+    fn is_before(&self, item: Self::Item, other: Self::Item) -> bool {
+        self.before(other).any(|before| before == item)
+    }
 }
 
 impl Precedence for Graph {
@@ -141,12 +146,12 @@ pub(super) fn disturb<P: Precedence>(precedence: &P, random: &mut Random, list: 
         let from = random.below(length);
         let item = stretch[from];
         if random.once_in(2) {
-            let is_free = |other: &&P::Item| precedence.before(item).all(|before| before != **other);
+            let is_free = |other: &&P::Item| !precedence.is_before(**other, item);
             let n_free = stretch[..from].iter().rev().take_while(is_free).count();
             let to = from - random.below(n_free + 1);
             stretch[to..=from].rotate_right(1);
         } else {
-            let is_free = |other: &&P::Item| precedence.after(item).all(|after| after != **other);
+            let is_free = |other: &&P::Item| !precedence.is_before(item, **other);
             let n_free = stretch[from + 1..].iter().take_while(is_free).count();
             let to = from + random.below(n_free + 1);
             stretch[from..=to].rotate_left(1);

@@ -99,6 +99,9 @@ pub(super) trait Profile {
     ///
     /// `duration` is not zero.
     fn place(&mut self, earliest: u64, duration: u64, demand: Self::Row) -> u64;
+
+    /// Takes `demand` for `duration` from `start` on, where it is known to be free.
+    fn take(&mut self, start: u64, duration: u64, demand: Self::Row);
 }
 
 /// How many units of time share an upper bound in a [`Grid`].
@@ -222,12 +225,17 @@ impl<R: Row> Profile for Grid<R> {
                 None => break start,
             }
         };
-        let end = start + duration;
+        self.take(start as u64, duration as u64, demand);
+        start as u64
+    }
+
+    #[inline]
+    fn take(&mut self, start: u64, duration: u64, demand: R) {
+        let (start, end) = (start as usize, (start + duration) as usize);
         for free in &mut self.free[start..end] {
             *free = free.minus(demand);
         }
         self.end = self.end.max(end);
-        start as u64
     }
 }
 
@@ -298,6 +306,11 @@ impl<R: Row> Profile for Events<R> {
             *free = free.minus(demand);
         }
         start
+    }
+
+    fn take(&mut self, start: u64, duration: u64, demand: R) {
+        let placed = self.place(start, duration, demand);
+        debug_assert_eq!(placed, start, "it is free there");
     }
 }
 

@@ -16,6 +16,8 @@ const N_LISTS_PER_PAIR: usize = 12;
 struct Listed {
     list: Vec<u32>,
     makespan: u64,
+    /// By position, of a forward pass over the list.
+    finishes: Vec<u64>,
 }
 
 impl Member for Listed {
@@ -118,10 +120,11 @@ impl<'a, P: Profile> Search<'a, P> {
         if parents.father.is_none() || self.random.once_in(2) {
             disturb(self.compact, &mut self.random, &mut self.child);
         }
-        let makespan = self.evaluate(budget)?;
+        let makespan = self.evaluate(Some(parents.mother), budget)?;
         if let Some(member) = self.population.replaced(&parents, &makespan) {
             member.list.copy_from_slice(&self.child);
             member.makespan = makespan;
+            member.finishes.copy_from_slice(self.generator.finishes());
         }
         Some(())
     }
@@ -137,17 +140,25 @@ impl<'a, P: Profile> Search<'a, P> {
 
     /// Makes the child a member.
     fn admit(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<()> {
-        let makespan = self.evaluate(budget)?;
-        self.population.push(Listed { list: self.child.clone(), makespan });
+        let makespan = self.evaluate(None, budget)?;
+        let finishes = self.generator.finishes().to_vec();
+        self.population.push(Listed { list: self.child.clone(), makespan, finishes });
         Some(())
     }
 
-    /// The makespan of the child, which becomes the list of its justified schedule; three passes.
-    fn evaluate(&mut self, budget: &mut Budget<impl FnMut() -> bool>) -> Option<u64> {
+    /// The makespan of the child, which becomes the list of its justified schedule; three passes, the first of which goes on
+    /// from where the child differs from its mother.
+    fn evaluate(&mut self, mother: Option<usize>, budget: &mut Budget<impl FnMut() -> bool>) -> Option<u64> {
         self.population.count_list();
-        let Self { generator, child, scratch, .. } = self;
+        let Self { generator, child, scratch, population, .. } = self;
         budget.spend()?;
-        let mut makespan = generator.serial(Direction::Forward, child);
+        let mut makespan = match mother.map(|mother| population.member(mother)) {
+            Some(mother) => {
+                let n_known = child.iter().zip(&mother.list).take_while(|(own, hers)| own == hers).count();
+                generator.resumed(child, n_known, &mother.finishes)
+            }
+            None => generator.serial(Direction::Forward, child),
+        };
         self.best.improve(makespan, self.compact, generator.finishes());
         // Double justification (Valls, Ballestín and Quintanilla 2005): all nodes to the right, then to the left.
         budget.spend()?;
