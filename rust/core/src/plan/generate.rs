@@ -147,18 +147,17 @@ mod tests {
     use super::super::profile::{Events, Grid};
     use super::super::random::Random;
     use super::*;
-    use crate::graph::Graph;
+    use crate::graph::{Graph, NodeId};
 
     fn compact(random: &mut Random) -> Compact {
         let n_nodes = 30;
-        let edges: Vec<_> = (1..n_nodes as i64)
-            .flat_map(|after| [(random.below(after as usize) as i64, after), (after / 2, after)])
-            .filter(|(before, after)| before < after)
+        let node = NodeId::from_index;
+        let edges: Vec<_> = (1..n_nodes)
+            .flat_map(|after| [random.below(after), after / 2].map(|before| (node(before), node(after))))
             .collect();
-        let (before, after): (Vec<i64>, Vec<i64>) = edges.into_iter().unzip();
-        let graph = Arc::new(Graph::from_arrays(n_nodes, &before, &after).unwrap());
+        let graph = Arc::new(Graph::from_edges(n_nodes, &edges).unwrap());
         let durations = (0..n_nodes).map(|_| random.below(9) as u64).collect();
-        let demands = (0..2 * n_nodes).map(|_| random.below(4) as i64).collect();
+        let demands = (0..2 * n_nodes).map(|_| i64::from(random.below(4) as u32)).collect();
         Compact::new(&Problem::new(graph, durations, demands, vec![4, 5]).unwrap())
     }
 
