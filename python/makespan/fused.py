@@ -78,7 +78,7 @@ def _of_one_node(name: str, function: Callable[[], Any]) -> _core.Program:
 def _reason(nodes_ns: float | None, fused_ns: float | None) -> str:
     as_nodes = f"a step took {nodes_ns or 0:,.0f} ns as a node, description included"
     if fused_ns is None:
-        return f"fused into one node as a trial: {as_nodes}, most of which was not its own"
+        return f"fused into one node: {as_nodes}, much of which was not its own"
     return f"fused into one node: {as_nodes}, and {fused_ns:,.0f} ns as a plain call"
 
 

@@ -28,8 +28,8 @@ class AutoStrategy(ConfiguredStrategy):
     its reasons are in ``run.reasons``.
 
     Where steps are so short that describing and dispatching them takes longer than they do, and nothing is gained by
-    it, the engine comes to run a traced workflow fused into one node, its steps as plain calls. It measures both, and
-    needs three runs to see it. Such a run has a record of one node; use another strategy where every node counts.
+    it, the engine comes to run a traced workflow fused into one node, its steps as plain calls. What nodes cost is
+    measured, which takes three runs. A fused run has a record of one node; use another strategy where every node counts.
 
     Parameters
     ----------

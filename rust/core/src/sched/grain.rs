@@ -1,8 +1,9 @@
 //! Whether a workflow runs as its nodes or fused into one: described and dispatched step by step, or as plain code.
 //!
 //! To describe a step and to dispatch it costs some hundreds of nanoseconds. Where steps take no longer than that, and
-//! nothing can be left out, put together or run at the same time, the sum of it is all that an engine can add. Both
-//! grains are measured, description included: no model of the cost is right on every machine.
+//! nothing can be left out, put together or run at the same time, the sum of it is all that an engine can add. How much
+//! that is, beside the work, is seen in each run by nodes: both are measured together, so that a machine which is
+//! slower at one time than at another changes nothing. Runs of both grains, made at different times, are not compared.
 
 use crate::predict::{UNKNOWN_NS, updated_ns};
 
@@ -50,26 +51,28 @@ pub struct ObservedNodes {
 #[derive(Clone, Debug, Default)]
 pub struct Grains {
     n_runs: u64,
-    /// Picoseconds per node, description included.
-    nodes_ps: Option<u64>,
-    /// Picoseconds per step call in fused runs.
-    fused_ps: Option<u64>,
-    /// What runs by nodes take beside their work.
+    /// What runs by nodes take beside the work in them.
     overhead_ns: Option<u64>,
-    /// It was more than a tenth of the last one.
-    may_gain: bool,
+    /// How many thousandths of the work in them runs by nodes take.
+    of_work: Option<u64>,
+    /// Of the last runs, picoseconds per node, description included, and per step call.
+    nodes_ps: Option<u64>,
+    fused_ps: Option<u64>,
     /// How many fused runs took much longer than those before, one after the other.
     n_longer: u32,
 }
 
 /// Less than this is not worth the loss of what is known of single nodes.
-const GAIN_NS_MIN: u64 = 200_000;
+const OVERHEAD_NS_MIN: u64 = 200_000;
+
+/// In thousandths of the work: an overhead of a tenth.
+const OF_WORK_MIN: u64 = 1_100;
+
+/// From here on nodes are not tried again.
+const OF_WORK_TRIED_MAX: u64 = 1_500;
 
 /// One run may have been disturbed by what else the machine does.
 const N_MEASURED_MIN: u64 = 2;
-
-/// So much of a run must be gained by fusing it, in per cent.
-const GAIN_PER_CENT_MIN: u64 = 10;
 
 /// Steps that take so many times as long as before are other steps.
 const GROWTH_MAX: u64 = 2;
@@ -81,23 +84,20 @@ impl Grains {
     /// Decides about the next run.
     ///
     /// The first three runs are by nodes, and the first is not measured: it may load what later ones find. If the other
-    /// two, or any later ones, took a tenth and 0.2 ms longer than the work in them, a fused run is made, and from then on
-    /// what is faster. Runs whose number is a power of two try nodes again, unless those took half as long again.
+    /// two, or any later ones, took a tenth and 0.2 ms longer than the work in them, runs are fused from then on. Runs
+    /// whose number is a power of two try nodes again, unless half of their work was added to it.
     #[must_use]
     pub fn choose(&self) -> Grain {
-        let is_overhead_large = self.overhead_ns.is_some_and(|ns| ns > GAIN_NS_MIN);
-        let is_known = self.n_runs > N_MEASURED_MIN;
-        let (Some(nodes_ps), true) = (self.nodes_ps, is_known && self.may_gain && is_overhead_large) else {
+        let (Some(overhead_ns), Some(of_work)) = (self.overhead_ns, self.of_work) else {
             return Grain::Nodes;
         };
-        let Some(fused_ps) = self.fused_ps else {
-            return Grain::Fused;
-        };
-        let tries_again = (self.n_runs + 1).is_power_of_two() && nodes_ps <= fused_ps.saturating_mul(3) / 2;
-        if is_gain(nodes_ps, fused_ps) && !tries_again { Grain::Fused } else { Grain::Nodes }
+        let is_known = self.n_runs > N_MEASURED_MIN;
+        let can_gain = overhead_ns > OVERHEAD_NS_MIN && of_work > OF_WORK_MIN;
+        let tries_again = (self.n_runs + 1).is_power_of_two() && of_work <= OF_WORK_TRIED_MAX;
+        if is_known && can_gain && !tries_again { Grain::Fused } else { Grain::Nodes }
     }
 
-    /// What a run by nodes took at last, and what a fused one, in nanoseconds per step.
+    /// What the last run by nodes took, and the last fused one, in nanoseconds per step.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     pub fn ns_per_step(&self) -> (Option<f64>, Option<f64>) {
@@ -110,11 +110,11 @@ impl Grains {
         let ObservedNodes { elapsed_ns, work_ns, n_nodes } = observed;
         self.n_runs += 1;
         if self.n_runs > 1 {
-            let known = &mut self.nodes_ps;
-            *known = Some(updated_ns(known.unwrap_or(UNKNOWN_NS), ps_each(elapsed_ns, n_nodes)));
-            let overhead_ns = elapsed_ns.saturating_sub(work_ns);
-            self.overhead_ns = Some(updated_ns(self.overhead_ns.unwrap_or(UNKNOWN_NS), overhead_ns));
-            self.may_gain = is_gain(elapsed_ns, work_ns);
+            let smoothed =
+                |known: Option<u64>, observed| Some(updated_ns(known.unwrap_or(UNKNOWN_NS), observed));
+            self.overhead_ns = smoothed(self.overhead_ns, elapsed_ns.saturating_sub(work_ns));
+            self.of_work = smoothed(self.of_work, ratio(elapsed_ns, work_ns));
+            self.nodes_ps = Some(ratio(elapsed_ns, n_nodes as u64));
         }
     }
 
@@ -123,28 +123,24 @@ impl Grains {
     /// If they took more than twice as long as those before, and in the next run again, all that is known is forgotten:
     /// there may be something to gain by nodes.
     pub fn observe_fused(&mut self, elapsed_ns: u64, n_calls: usize) {
-        let ps = ps_each(elapsed_ns, n_calls);
+        let ps = ratio(elapsed_ns, n_calls as u64);
         self.n_runs += 1;
-        if self.fused_ps.is_some_and(|known| ps > known.saturating_mul(GROWTH_MAX)) {
-            self.n_longer += 1;
-            if self.n_longer >= N_LONGER_MAX {
-                *self = Self { n_runs: 1, ..Self::default() };
-            }
+        if self.fused_ps.is_none_or(|known| ps <= known.saturating_mul(GROWTH_MAX)) {
+            self.fused_ps = Some(ps);
+            self.n_longer = 0;
             return;
         }
-        self.n_longer = 0;
-        self.fused_ps = Some(updated_ns(self.fused_ps.unwrap_or(UNKNOWN_NS), ps));
+        self.n_longer += 1;
+        if self.n_longer >= N_LONGER_MAX {
+            *self = Self { n_runs: 1, ..Self::default() };
+        }
     }
 }
 
-fn is_gain(before: u64, after: u64) -> bool {
-    let (before, after) = (u128::from(before), u128::from(after));
-    after * 100 < before * u128::from(100 - GAIN_PER_CENT_MIN)
-}
-
-fn ps_each(elapsed_ns: u64, n: usize) -> u64 {
-    let ps = u128::from(elapsed_ns) * 1_000 / n.max(1) as u128;
-    u64::try_from(ps).unwrap_or(UNKNOWN_NS - 1)
+/// In thousandths.
+fn ratio(part: u64, of: u64) -> u64 {
+    let ratio = u128::from(part) * 1_000 / u128::from(of.max(1));
+    u64::try_from(ratio).unwrap_or(UNKNOWN_NS - 1)
 }
 
 #[cfg(test)]
@@ -176,27 +172,32 @@ mod tests {
     }
 
     #[test]
-    fn test_what_is_faster_is_taken() {
-        let mut grains = after(&[SMALL; 3]);
-        grains.observe_fused(1_450_000, 1_000);
-        assert_eq!(grains.choose(), Grain::Nodes, "less than a tenth is gained");
-        let mut grains = after(&[SMALL; 3]);
-        let mut n_by_nodes = 0;
-        for _ in 0..100 {
-            match grains.choose() {
-                Grain::Fused => grains.observe_fused(1_200_000, 1_000),
-                Grain::Nodes => {
-                    n_by_nodes += 1;
-                    grains.observe_nodes(SMALL);
+    fn test_nodes_are_tried_again_where_they_cost_little() {
+        for (work_ns, n_by_nodes_expected) in [(500_000, 0), (1_200_000, 5)] {
+            let mut grains = after(&[ObservedNodes { work_ns, ..SMALL }; 3]);
+            let mut n_by_nodes = 0;
+            for _ in 0..100 {
+                match grains.choose() {
+                    Grain::Fused => grains.observe_fused(1_250_000, 1_000),
+                    Grain::Nodes => {
+                        n_by_nodes += 1;
+                        grains.observe_nodes(ObservedNodes { work_ns, ..SMALL });
+                    }
                 }
             }
+            // Runs 4, 8, 16, 32 and 64.
+            assert_eq!(n_by_nodes, n_by_nodes_expected);
         }
-        assert_eq!(n_by_nodes, 4, "runs 8, 16, 32 and 64 try again");
+    }
+
+    #[test]
+    fn test_a_machine_that_becomes_slower_changes_nothing() {
         let mut grains = after(&[SMALL; 3]);
-        for _ in 0..100 {
-            assert_eq!(grains.choose(), Grain::Fused, "nodes take more than half as long again");
-            grains.observe_fused(600_000, 1_000);
+        for slower in [10, 13, 17, 22, 28, 36] {
+            assert_eq!(grains.choose(), Grain::Fused);
+            grains.observe_fused(60_000 * slower, 1_000);
         }
+        assert_eq!(grains.choose(), Grain::Fused);
     }
 
     #[test]
