@@ -29,7 +29,7 @@ class AutoStrategy(ConfiguredStrategy):
 
     Where steps are so short that describing and dispatching them takes longer than they do, and nothing is gained by
     it, the engine comes to run a traced workflow fused into one node, its steps as plain calls. What nodes cost is
-    measured, which takes three runs. A fused run has a record of one node; use another strategy where every node counts.
+    measured, which takes three runs. A fused run has a record of one node: use another strategy where each one counts.
 
     Parameters
     ----------
