@@ -1,6 +1,6 @@
 //! Calls of steps that are no nodes: which ones a body makes on its thread, and which of them it failed with.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -13,17 +13,30 @@ use crate::call;
 use crate::names::Names;
 use crate::step::PyStep;
 
+/// A step that was called.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// Its index among the names.
+    idx: u32,
+    /// A call of it is one node, and a plain call is enough for that.
+    is_one_node: bool,
+}
+
+/// A body calls a few steps in turn.
+const N_RECENT: usize = 8;
+
 /// What is counted on a thread.
 #[derive(Debug)]
 struct Counting {
     /// The nodes that the calls would have been.
     names: Names,
     n_calls: u64,
-    idx_of_step: FxHashMap<usize, u32>,
+    /// By address.
+    known: FxHashMap<usize, Known>,
+    /// Of these the last ones that were called, each at the place that its address says.
+    recent: [(usize, Known); N_RECENT],
     /// Kept alive, so that no other step has the address of one of them.
     steps: Vec<Py<PyStep>>,
-    /// A step is running: what it calls is its own affair.
-    is_inside: bool,
     /// Every step was one that a plain call is enough for.
     is_plain: bool,
     /// Makes the calls for which a plain one is not enough.
@@ -37,67 +50,100 @@ impl Counting {
         Self {
             names: Names::new(workflow),
             n_calls: 0,
-            idx_of_step: FxHashMap::default(),
+            known: FxHashMap::default(),
+            recent: [(0, Known::default()); N_RECENT],
             steps: Vec::new(),
-            is_inside: false,
             is_plain: true,
             apart,
             failed: None,
         }
     }
 
-    fn add(&mut self, step: &Bound<'_, PyStep>) {
+    #[inline]
+    fn known(&mut self, step: &Bound<'_, PyStep>) -> Known {
         let address = step.as_ptr().addr();
-        let idx = *self.idx_of_step.entry(address).or_insert_with(|| {
+        let (recent, known) = self.recent[place_of(address)];
+        if recent == address { known } else { self.look_up(step, address) }
+    }
+
+    #[cold]
+    fn look_up(&mut self, step: &Bound<'_, PyStep>, address: usize) -> Known {
+        let known = *self.known.entry(address).or_insert_with(|| {
+            let native = step.get();
+            self.is_plain &= native.is_plain();
             self.steps.push(step.clone().unbind());
-            self.names.add_step(step.get().name())
+            let idx = self.names.add_step(native.name());
+            Known { idx, is_one_node: native.pick().is_none() && !native.needs_a_node() }
         });
-        self.names.add_node(idx);
+        self.recent[place_of(address)] = (address, known);
+        known
     }
 }
 
+/// Adds the nodes that take the results of a call apart; returns what makes the call, if a plain one is not enough.
+#[cold]
+fn add_more(step: &Bound<'_, PyStep>) -> Option<Py<PyAny>> {
+    let native = step.get();
+    COUNTING.with_borrow_mut(|counting| {
+        let counting = counting.as_mut()?;
+        if let Some(pick) = native.pick() {
+            let idx = counting.known(pick.bind(step.py())).idx;
+            (0..native.n_outputs()).for_each(|_| counting.names.add_node(idx));
+        }
+        native.needs_a_node().then(|| counting.apart.clone_ref(step.py()))
+    })
+}
+
+/// Objects are apart by a cache line or more.
+#[inline]
+fn place_of(address: usize) -> usize {
+    (address >> 6 ^ address >> 9) % N_RECENT
+}
+
+/// Whether calls of steps are counted, in a place that costs next to nothing to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Off,
+    Counting,
+    /// A step is running: what it calls is its own affair.
+    Inside,
+}
+
 thread_local! {
+    static STAGE: Cell<Stage> = const { Cell::new(Stage::Off) };
     static COUNTING: RefCell<Option<Counting>> = const { RefCell::new(None) };
 }
 
 /// A call that is counted.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
     /// The node that it would have been.
     node: u32,
-    /// Makes the call, where a plain one is not enough.
-    apart: Option<Py<PyAny>>,
+    is_one_node: bool,
 }
 
 /// Notes that a step is called; returns which call it is where that is counted.
 #[inline]
 fn begin(step: &Bound<'_, PyStep>) -> Option<Place> {
+    if STAGE.get() != Stage::Counting {
+        return None;
+    }
+    STAGE.set(Stage::Inside);
     COUNTING.with_borrow_mut(|counting| {
-        let counting = counting.as_mut().filter(|counting| !counting.is_inside)?;
-        counting.is_inside = true;
+        let counting = counting.as_mut()?;
         counting.n_calls += 1;
         let node = counting.names.n_nodes() as u32;
-        counting.add(step);
-        let native = step.get();
-        if let Some(pick) = native.pick() {
-            (0..native.n_outputs()).for_each(|_| counting.add(pick.bind(step.py())));
-        }
-        counting.is_plain &= native.is_plain();
-        let apart = native.needs_a_node().then(|| counting.apart.clone_ref(step.py()));
-        Some(Place { node, apart })
+        let Known { idx, is_one_node } = counting.known(step);
+        counting.names.add_node(idx);
+        Some(Place { node, is_one_node })
     })
 }
 
-/// Notes that a call is over.
-#[inline]
-fn end<T>(py: Python<'_>, node: u32, result: &PyResult<T>, is_mismatch: bool) {
-    let failed = result.as_ref().err().filter(|_| !is_mismatch);
-    let failed = failed.map(|error| (node, error.value(py).clone().unbind()));
-    let before = COUNTING.with_borrow_mut(|counting| {
-        let counting = counting.as_mut()?;
-        counting.is_inside = false;
-        failed.and_then(|failed| counting.failed.replace(failed))
-    });
+/// Notes that a call failed.
+#[cold]
+fn note_failure(py: Python<'_>, node: u32, error: &PyErr) {
+    let failed = (node, error.value(py).clone().unbind());
+    let before = COUNTING.with_borrow_mut(|counting| counting.as_mut()?.failed.replace(failed));
     drop(before); // Its finalizer may call a step.
 }
 
@@ -113,18 +159,20 @@ pub(crate) fn call_step<'py>(
     let Some(place) = begin(step) else {
         return call::call(function, args, kwargs).and_then(call::unless_failed);
     };
-    let result = match &place.apart {
+    let apart = if place.is_one_node { None } else { add_more(step) };
+    let result = match &apart {
         None => call::call(function, args, kwargs),
         Some(apart) => apart.bind(py).call1((step, args, kwargs)),
     };
-    let result = result.and_then(call::unless_failed);
+    STAGE.set(Stage::Counting);
+    let error = match result.and_then(call::unless_failed) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
     // A call that does not fit is refused before anything runs where it is a node.
-    let mismatch = if result.is_err() { step.get().check_arity(args.len(), kwargs).err() } else { None };
-    end(py, place.node, &result, mismatch.is_some());
-    match mismatch {
-        Some(mismatch) => Err(mismatch.into()),
-        None => result,
-    }
+    step.get().check_arity(args.len(), kwargs)?;
+    note_failure(py, place.node, &error);
+    Err(error)
 }
 
 /// Calls the body of a workflow inside of one that is a plain call: its steps are named as its own.
@@ -134,8 +182,9 @@ pub(crate) fn call_inner<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let is_counting = STAGE.get() == Stage::Counting;
     let scope = COUNTING.with_borrow_mut(|counting| {
-        let counting = counting.as_mut().filter(|counting| !counting.is_inside)?;
+        let counting = counting.as_mut().filter(|_| is_counting)?;
         Some(counting.names.enter_scope(name))
     });
     let result = call::call(body, args, kwargs);
@@ -151,21 +200,25 @@ pub(crate) fn call_inner<'py>(
 
 /// Counts nothing until the guard is dropped; none where nothing is counted anyway.
 pub(crate) fn uncounted() -> Option<CountingGuard> {
-    let is_counting = COUNTING.with_borrow(Option::is_some);
-    is_counting.then(|| CountingGuard::new(None))
+    (STAGE.get() != Stage::Off).then(|| CountingGuard::new(None))
 }
 
 /// Counts something else until it is dropped.
 #[derive(Debug)]
-pub(crate) struct CountingGuard(Option<Counting>);
+pub(crate) struct CountingGuard {
+    before: Option<Counting>,
+    stage: Stage,
+}
 
 impl CountingGuard {
     fn new(counting: Option<Counting>) -> Self {
-        Self(COUNTING.replace(counting))
+        let stage = if counting.is_some() { Stage::Counting } else { Stage::Off };
+        Self { before: COUNTING.replace(counting), stage: STAGE.replace(stage) }
     }
 
     fn finish(mut self) -> Option<Counting> {
-        let counted = COUNTING.replace(self.0.take());
+        STAGE.set(self.stage);
+        let counted = COUNTING.replace(self.before.take());
         std::mem::forget(self);
         counted
     }
@@ -173,7 +226,8 @@ impl CountingGuard {
 
 impl Drop for CountingGuard {
     fn drop(&mut self) {
-        COUNTING.set(self.0.take());
+        STAGE.set(self.stage);
+        COUNTING.set(self.before.take());
     }
 }
 
