@@ -51,8 +51,9 @@ pub struct ObservedNodes {
 #[derive(Clone, Debug, Default)]
 pub struct Grains {
     n_runs: u64,
-    /// What runs by nodes take beside the work in them.
-    overhead_ns: Option<u64>,
+    /// What the last two runs by nodes took beside the work in them: one may have been disturbed by what else the machine
+    /// does, and one may have been shared by threads that wait for the interpreter, which looks like work.
+    overheads_ns: [Option<u64>; 2],
     /// How many thousandths of the work in them runs by nodes take.
     of_work: Option<u64>,
     /// Of the last runs, picoseconds per node, description included, and per step call.
@@ -71,9 +72,6 @@ const OF_WORK_MIN: u64 = 1_100;
 /// From here on nodes are not tried again.
 const OF_WORK_TRIED_MAX: u64 = 1_500;
 
-/// One run may have been disturbed by what else the machine does.
-const N_MEASURED_MIN: u64 = 2;
-
 /// Steps that take so many times as long as before are other steps.
 const GROWTH_MAX: u64 = 2;
 
@@ -88,13 +86,12 @@ impl Grains {
     /// whose number is a power of two try nodes again, unless half of their work was added to it.
     #[must_use]
     pub fn choose(&self) -> Grain {
-        let (Some(overhead_ns), Some(of_work)) = (self.overhead_ns, self.of_work) else {
+        let ([Some(last_ns), Some(before_ns)], Some(of_work)) = (self.overheads_ns, self.of_work) else {
             return Grain::Nodes;
         };
-        let is_known = self.n_runs > N_MEASURED_MIN;
-        let can_gain = overhead_ns > OVERHEAD_NS_MIN && of_work > OF_WORK_MIN;
+        let can_gain = last_ns.min(before_ns) > OVERHEAD_NS_MIN && of_work > OF_WORK_MIN;
         let tries_again = (self.n_runs + 1).is_power_of_two() && of_work <= OF_WORK_TRIED_MAX;
-        if is_known && can_gain && !tries_again { Grain::Fused } else { Grain::Nodes }
+        if can_gain && !tries_again { Grain::Fused } else { Grain::Nodes }
     }
 
     /// What the last run by nodes took, and the last fused one, in nanoseconds per step.
@@ -110,10 +107,9 @@ impl Grains {
         let ObservedNodes { elapsed_ns, work_ns, n_nodes } = observed;
         self.n_runs += 1;
         if self.n_runs > 1 {
-            let smoothed =
-                |known: Option<u64>, observed| Some(updated_ns(known.unwrap_or(UNKNOWN_NS), observed));
-            self.overhead_ns = smoothed(self.overhead_ns, elapsed_ns.saturating_sub(work_ns));
-            self.of_work = smoothed(self.of_work, ratio(elapsed_ns, work_ns));
+            self.overheads_ns = [Some(elapsed_ns.saturating_sub(work_ns)), self.overheads_ns[0]];
+            let of_work = ratio(elapsed_ns, work_ns);
+            self.of_work = Some(updated_ns(self.of_work.unwrap_or(UNKNOWN_NS), of_work));
             self.nodes_ps = Some(ratio(elapsed_ns, n_nodes as u64));
         }
     }
@@ -188,6 +184,13 @@ mod tests {
             // Runs 4, 8, 16, 32 and 64.
             assert_eq!(n_by_nodes, n_by_nodes_expected);
         }
+    }
+
+    #[test]
+    fn test_a_run_whose_work_was_waiting_is_forgotten() {
+        let waiting = ObservedNodes { work_ns: 1_500_000, ..SMALL };
+        assert_eq!(after(&[SMALL, waiting, SMALL]).choose(), Grain::Nodes);
+        assert_eq!(after(&[SMALL, waiting, SMALL, SMALL]).choose(), Grain::Fused);
     }
 
     #[test]
