@@ -46,27 +46,7 @@ impl Calls {
     ///
     /// Nodes that declared order names are neither pruned nor merged, so that each of its ends is left.
     pub(crate) fn rewritten(&self, rewrite: &Rewrite) -> Self {
-        let new_of_old = rewrite.new_of_old();
-        let new = |old: NodeId| NodeId::new(new_of_old[old.index()]);
-        let mut flags = Vec::with_capacity(rewrite.n_new());
-        let mut arg_offsets = Vec::with_capacity(rewrite.n_new() + 1);
-        let mut args = Vec::with_capacity(self.args.len());
-        arg_offsets.push(0);
-        for old in rewrite.old_of_new() {
-            flags.push(self.flags[*old as usize]);
-            args.extend(self.args_of(*old as usize).iter().map(|arg| arg.renumbered(new_of_old)));
-            arg_offsets.push(args.len() as u32);
-        }
-        let mut kept = vec![false; rewrite.n_new()];
-        for (is_kept, new) in self.kept.iter().zip(new_of_old) {
-            if *is_kept {
-                kept[*new as usize] = true;
-            }
-        }
-        // Pure steps touch nothing, and no other node is left out.
-        let touches = self.touches.iter().map(|(old, touch)| (new(*old), *touch)).collect();
-        let after = self.after.iter().map(|(before, after)| (new(*before), new(*after))).collect();
-        Self::new(flags, arg_offsets, args, kept, touches, after)
+        self.rewritten_with(rewrite, |call| self.args_of(call))
     }
 
     /// The calls that are left when some are made for others as well, by `rewrite`: each takes what those took, and then its
@@ -81,17 +61,29 @@ impl Calls {
                 args_of[made_by as usize].splice(..1, taken);
             }
         }
+        self.rewritten_with(rewrite, |call| &args_of[call])
+    }
+
+    /// What a rewriting leaves of these calls, with other arguments.
+    fn rewritten_with<'a>(&self, rewrite: &Rewrite, args_of: impl Fn(usize) -> &'a [Arg]) -> Self {
+        let new_of_old = rewrite.new_of_old();
+        let new = |old: NodeId| NodeId::new(new_of_old[old.index()]);
         let mut flags = Vec::with_capacity(rewrite.n_new());
+        let mut arg_offsets = Vec::with_capacity(rewrite.n_new() + 1);
         let mut args = Vec::with_capacity(self.args.len());
-        let mut arg_offsets = vec![0];
-        for call in rewrite.old_of_new() {
-            flags.push(self.flags[*call as usize]);
-            args.extend(args_of[*call as usize].iter().map(|arg| arg.renumbered(rewrite.new_of_old())));
+        arg_offsets.push(0);
+        for old in rewrite.old_of_new() {
+            flags.push(self.flags[*old as usize]);
+            args.extend(args_of(*old as usize).iter().map(|arg| arg.renumbered(new_of_old)));
             arg_offsets.push(args.len() as u32);
         }
-        let new = |old: NodeId| NodeId::new(rewrite.new_of_old()[old.index()]);
-        let kept = rewrite.old_of_new().iter().map(|call| self.kept[*call as usize]).collect();
-        // Only pure calls are combined, which touch nothing, and none that declared order names.
+        let mut kept = vec![false; rewrite.n_new()];
+        for (is_kept, new) in self.kept.iter().zip(new_of_old) {
+            if *is_kept {
+                kept[*new as usize] = true;
+            }
+        }
+        // Pure steps touch nothing, and no other node is left out.
         let touches = self.touches.iter().map(|(old, touch)| (new(*old), *touch)).collect();
         let after = self.after.iter().map(|(before, after)| (new(*before), new(*after))).collect();
         Self::new(flags, arg_offsets, args, kept, touches, after)
@@ -124,6 +116,16 @@ impl Calls {
 
     pub(crate) fn args_of(&self, node: usize) -> &[Arg] {
         &self.args[self.arg_offsets[node] as usize..self.arg_offsets[node + 1] as usize]
+    }
+
+    /// By call, whether declared order names it.
+    pub(crate) fn is_ordered(&self) -> Vec<bool> {
+        let mut is_ordered = vec![false; self.n_nodes()];
+        for (before, after) in &self.after {
+            is_ordered[before.index()] = true;
+            is_ordered[after.index()] = true;
+        }
+        is_ordered
     }
 
     /// True when the order of ids respects every edge, which only a forward reference by name can break.

@@ -145,7 +145,7 @@ impl PyHistory {
     fn observe_fused(&self, elapsed_ns: u64, n_calls: usize, is_mixed: bool) {
         let grains = &mut lock(&self.0).grains;
         if is_mixed {
-            *grains = Grains::default();
+            grains.observe_mixed();
         } else {
             grains.observe_fused(elapsed_ns, n_calls);
         }

@@ -102,11 +102,7 @@ impl Optimized {
         for call in 0..calls.n_nodes() {
             calls.data_parents(call).for_each(|before| n_uses[before as usize] += 1);
         }
-        let mut is_ordered = vec![false; calls.n_nodes()];
-        for (before, after) in &calls.after {
-            is_ordered[before.index()] = true;
-            is_ordered[after.index()] = true;
-        }
+        let is_ordered = calls.is_ordered();
         let is_combinable: Vec<bool> = program.steps.iter().map(|step| step.get().is_combinable()).collect();
         let is_free = |call: usize| is_combinable[self.step_idx(call)] && !is_ordered[call];
         // Positional arguments, of calls that have only flat ones.
@@ -168,13 +164,10 @@ impl Optimized {
             calls.data_parents(call).for_each(|before| is_taken[before as usize] = true);
         }
         let is_pure: Vec<bool> = self.program.steps.iter().map(|step| step.get().is_pure()).collect();
-        for (before, after) in &calls.after {
-            is_root[before.index()] = true;
-            is_root[after.index()] = true;
-        }
+        let is_ordered = calls.is_ordered();
         for (call, is_root) in is_root.iter_mut().enumerate() {
             // What is not pure is done whoever needs it; what nobody takes is there for another pass to leave out.
-            *is_root |= !is_taken[call] || !is_pure[self.step_idx(call)];
+            *is_root |= is_ordered[call] || !is_taken[call] || !is_pure[self.step_idx(call)];
         }
         let Answered { is_needed, is_answered } =
             cut_off(self.n_nodes(), |call| is_root[call], |call| calls.data_parents(call), answer);
@@ -303,11 +296,7 @@ fn rewrite_of(
     }
     let calls = &program.calls;
     let step_of_node = program.names.step_of_node();
-    let mut is_ordered = vec![false; calls.n_nodes()];
-    for (before, after) in &calls.after {
-        is_ordered[before.index()] = true;
-        is_ordered[after.index()] = true;
-    }
+    let is_ordered = calls.is_ordered();
     let class_of = |node: usize| class_of_step[step_of_node[node] as usize];
     // A check is there for its failing: nobody needs its result, and yet it is not left out.
     let is_check_step: Vec<bool> = program.steps.iter().map(|step| step.get().is_cheap_check()).collect();

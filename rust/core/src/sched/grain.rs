@@ -114,6 +114,11 @@ impl Grains {
         }
     }
 
+    /// Takes in a fused run in which some steps would better have been nodes: all that is known is forgotten.
+    pub fn observe_mixed(&mut self) {
+        *self = Self::default();
+    }
+
     /// Takes in a fused run, and how many calls of steps it made.
     ///
     /// If they took more than twice as long as those before, and in the next run again, all that is known is forgotten:
@@ -215,6 +220,15 @@ mod tests {
         assert_eq!(grains.choose(), Grain::Nodes);
         grains.observe_nodes(ObservedNodes { elapsed_ns: 4_000_000, work_ns: 6_000_000, n_nodes: 1_000 });
         assert_eq!(grains.choose(), Grain::Nodes, "longer steps run at the same time");
+    }
+
+    #[test]
+    fn test_a_run_with_other_steps_begins_anew() {
+        let mut grains = after(&[SMALL; 3]);
+        grains.observe_mixed();
+        assert_eq!(grains.choose(), Grain::Nodes);
+        grains.observe_nodes(SMALL);
+        assert_eq!(grains.choose(), Grain::Nodes, "the first run is not measured");
     }
 
     #[test]
